@@ -1,0 +1,28 @@
+// Package batch is the language of Batchkeeper: the job, the state of a run,
+// the names of its messages and every decision it takes. It exists so that the
+// workflows, the activities, the bridge and the command line share one set of
+// words. It knows neither Temporal nor the network, reads no clock and does no
+// I/O: time is a parameter, and each decision is a function of its arguments.
+//
+// # Words
+//
+//	row        one line of the input JSONL: custom_id, method, url, body
+//	batch      one job at the gateway, made from one input file
+//	run        one execution of BatchWorkflow, continue-as-new included
+//	session    <workflow id>~<token>: what the run is called at the gateway
+//	delivery   one webhook request about one event; a doorbell, never a truth
+//	terminal   completed, failed, cancelled, expired: never left again
+//	outcome    how a run ended, for people and dashboards
+//
+// # The life of a run
+//
+//	inspecting ─▶ uploading ─▶ creating ─▶ tracking ─▶ collecting ─▶ done
+//	    │             │           │  ▲         │
+//	 rejected      cancelled      │  │         ▼
+//	                              │  │     cancelling ─▶ (tracking's end)
+//	                              ▼  │
+//	                     ambiguous: look the batch up,
+//	                     never post while one may exist
+//
+// Read on in job.go, status.go and state.go, then in workflows/batch.go.
+package batch

@@ -1,0 +1,46 @@
+package batch
+
+// Names that other programs use. They are part of the product's interface and
+// of every recorded history: they do not change.
+const (
+	WorkflowBatch    = "BatchWorkflow"
+	WorkflowBulk     = "BulkWorkflow"
+	DefaultTaskQueue = "batchkeeper"
+
+	QueryState    = "state"
+	UpdateCancel  = "cancel"
+	UpdateSettle  = "settle"
+	UpdateRefresh = "refresh"
+	SignalCancel  = "cancel"
+	SignalWebhook = "webhook"
+)
+
+// Names of the search attributes.
+const (
+	AttrLifecycleStatus = "BatchLifecycleStatus"
+	AttrOutcome         = "BatchOutcome"
+	AttrBatchID         = "BatchId"
+	AttrProvider        = "BatchProvider"
+	AttrModel           = "BatchModel"
+	AttrRows            = "BatchRows"
+	AttrProgress        = "BatchProgress"
+)
+
+// MemoJob is the memo key under which a start leaves the job's fingerprint.
+const MemoJob = "batchkeeper_job"
+
+// Files of a result, below its prefix.
+const (
+	FileResults   = "results.jsonl"
+	FileFailures  = "failures.jsonl"
+	FileUnmatched = "unmatched.jsonl"
+	FileManifest  = "manifest.json"
+)
+
+// Classes of a line in failures.jsonl.
+const (
+	ClassRowError  = "row_error"
+	ClassExpired   = "expired"
+	ClassMissing   = "missing"
+	ClassCancelled = "cancelled"
+)
