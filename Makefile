@@ -1,0 +1,81 @@
+# Everything is done from here. build, demo and test need GNU make, Go and git; what the other targets need, they install.
+
+BIN     := $(CURDIR)/bin
+CACHE   := $(CURDIR)/.cache
+LINTERS := $(CACHE)/tools
+
+# One set of flags for all, so that no target compiles again what another has compiled.
+export GOFLAGS := $(GOFLAGS) -trimpath
+# The race detector needs a C compiler; without one, Go says 0 here.
+RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+
+TEMPORAL_DEV := $(BIN)/temporal-dev
+MODULES      := . devstack/temporal tools
+COVERED      := batch workflows activities internal/gateway webhookbridge/bridge
+COVER_FLOOR  := 85
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.PHONY: build
+build: $(TEMPORAL_DEV) ## build worker, starter, webhookbridge, devstack and temporal-dev into bin/
+	go build -o $(BIN)/ ./worker ./starter ./webhookbridge ./devstack
+
+$(TEMPORAL_DEV): $(wildcard devstack/temporal/*.go) devstack/temporal/go.mod devstack/temporal/go.sum
+	@echo "Building the Temporal server. The first time this takes about five minutes; later it is kept."
+	go build -C devstack/temporal -o $@ .
+
+.PHONY: demo
+demo: build ## run the example on a stack of its own (DEMO_FLAGS="--keep" keeps it up)
+	$(BIN)/devstack demo $(DEMO_FLAGS)
+
+.PHONY: test
+test: build ## run every test that needs Go alone
+	TEMPORAL_DEV_BIN=$(TEMPORAL_DEV) go test $(RACE) -shuffle=on -timeout 15m ./...
+	go test -C devstack/temporal -shuffle=on -timeout 5m ./...
+
+.PHONY: test-system
+test-system: build system-packages ## run the tests that need a browser and other languages
+	cd test/system && npm ci --ignore-scripts --no-audit --no-fund
+	TEMPORAL_DEV_BIN=$(TEMPORAL_DEV) go test -tags system -count=1 -timeout 15m ./test/system/...
+
+.PHONY: system-packages
+system-packages:
+	@missing=""; \
+	command -v chromium >/dev/null || missing="chromium fonts-liberation"; \
+	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
+	[ -z "$$missing" ] && exit 0; \
+	sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing
+
+.PHONY: lint
+lint: $(LINTERS)/golangci-lint ## check the format, the code, the import directions, the workflows and the module files
+	@unformatted="$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)"; \
+	[ -z "$$unformatted" ] || { echo "not formatted (gofmt -w):"; echo "$$unformatted"; exit 1; }
+	go vet -tags system ./...
+	go vet -C devstack/temporal ./...
+	$(LINTERS)/golangci-lint run ./...
+	cd devstack/temporal && $(LINTERS)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...
+	$(LINTERS)/workflowcheck -config workflowcheck.config.yaml ./workflows/... ./batch/...
+	@for module in $(MODULES); do echo "go mod tidy -diff in $$module"; (cd $$module && go mod tidy -diff) || exit 1; done
+
+# The versions are those of tools/go.mod.
+$(LINTERS)/golangci-lint: tools/go.mod tools/go.sum
+	@mkdir -p $(@D)
+	go build -C tools -o $(@D)/ tool
+	@touch $@
+
+.PHONY: cover
+cover: $(TEMPORAL_DEV) ## measure the coverage of the packages that decide; fails below COVER_FLOOR percent
+	@mkdir -p $(CACHE)
+	TEMPORAL_DEV_BIN=$(TEMPORAL_DEV) go test -timeout 15m -coverprofile=$(CACHE)/cover.out \
+		-coverpkg=$(subst $() ,$(comma),$(COVERED:%=batchkeeper/%)) $(COVERED:%=./%/...)
+	@awk -v floor=$(COVER_FLOOR) -f tools/coverage.awk $(CACHE)/cover.out
+
+comma := ,
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BIN) $(CACHE) test/system/node_modules
