@@ -97,7 +97,7 @@ func New(opts Options) (*Server, error) {
 		files: map[string]*file{}, batches: map[string]*batch{}, sent: map[string]outgoing{},
 		endpoint: endpoint{id: opts.EndpointID, url: opts.WebhookURL, secret: opts.WebhookSecret, events: opts.WebhookEvents},
 	}
-	if err := s.Script(opts.Rules...); err != nil {
+	if err := s.addRules(opts.Rules); err != nil {
 		return nil, fmt.Errorf("start emulator: %w", err)
 	}
 	if err := s.open(); err != nil {
