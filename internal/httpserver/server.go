@@ -130,6 +130,21 @@ func (s *Server) Addr() string {
 	return s.listener.Addr().String()
 }
 
+// Close gives the port back at once and cuts what is in hand; Run does it
+// better.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.http.Close()
+	if s.listener != nil {
+		err = errors.Join(err, s.listener.Close())
+	}
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("%s server: close: %w", s.o.Name, err)
+	}
+	return nil
+}
+
 // Draining reports whether the server is about to stop, for readiness.
 func (s *Server) Draining() bool { return s.draining.Load() }
 
