@@ -1,0 +1,89 @@
+package jsonl
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+)
+
+// Inspect checks every row of an input against the rules, to its end, whatever
+// it finds: what is wrong with the input is in the summary, an error means that
+// it could not be read. The progress function may be nil; it is called at least
+// every few MiB.
+func Inspect(ctx context.Context, r io.Reader, rules Rules, progress func(rows, bytes int64)) (Summary, error) {
+	digest := sha256.New()
+	in := newInspector(rules)
+	lines := NewScanner(io.TeeReader(ctxReader{ctx, r}, digest), rules.MaxLine)
+	pulse := pulse{every: pulseBytes}
+	for lines.Scan() {
+		line := lines.Line()
+		in.sum.Rows++
+		message := in.check(line)
+		if line.Number == 1 && lines.BOM() {
+			message = "the file begins with a UTF-8 byte order mark: save it without one"
+		}
+		if message != "" {
+			in.sum.note(line.Number, string(in.id), message)
+		}
+		if progress != nil && pulse.due(lines.Offset()) {
+			progress(in.sum.Rows, lines.Offset())
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return Summary{}, fmt.Errorf("inspect input: %w", err)
+	}
+	in.sum.Bytes, in.sum.BlankLines = lines.Offset(), lines.Blank()
+	in.sum.SHA256 = hex.EncodeToString(digest.Sum(nil))
+	if progress != nil {
+		progress(in.sum.Rows, in.sum.Bytes)
+	}
+	return in.finish(), nil
+}
+
+// finish adds what is wrong with the input as a whole.
+func (in *inspector) finish() Summary {
+	rules, sum := in.rules, &in.sum
+	if sum.Rows == 0 {
+		sum.noteWhole("the input has no rows")
+	}
+	if rules.MaxRows > 0 && sum.Rows > rules.MaxRows {
+		sum.noteWhole(fmt.Sprintf("the input has %d rows; a batch may have %d", sum.Rows, rules.MaxRows))
+	}
+	if rules.MaxBytes > 0 && sum.Bytes > rules.MaxBytes {
+		sum.noteWhole(fmt.Sprintf("the input has %d bytes; a batch may have %d", sum.Bytes, rules.MaxBytes))
+	}
+	sum.Endpoint, sum.Model = in.endpoint, in.model
+	if sum.Model == "" {
+		sum.Model = rules.Model
+	}
+	return *sum
+}
+
+// pulseBytes is how often progress is told; a worker's heartbeat hangs on it.
+const pulseBytes = 1 << 20
+
+// pulse spaces out progress calls.
+type pulse struct{ every, last int64 }
+
+func (p *pulse) due(now int64) bool {
+	if now-p.last < p.every {
+		return false
+	}
+	p.last = now
+	return true
+}
+
+// ctxReader stops a long read between two chunks once the context is done.
+type ctxReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c ctxReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
