@@ -65,10 +65,10 @@ func Decide(s Sight) Decision {
 		}
 	}
 	switch {
-	case s.CancelRequested && !s.CancelSettled:
-		return Decision{Action: AskCancel, Reason: "a cancel was requested"}
 	case s.CancelRequested && !s.CancelAskedAt.IsZero() && !s.Now.Before(s.CancelAskedAt.Add(s.CancelGrace)):
 		return Decision{GiveUp, fmt.Sprintf("not terminal %s after the gateway was asked to cancel", s.CancelGrace), OutcomeCancelUnconfirmed}
+	case s.CancelRequested && !s.CancelSettled:
+		return Decision{Action: AskCancel, Reason: "a cancel was requested"}
 	case !s.CancelRequested && !s.StaleAt.IsZero() && !s.Now.Before(s.StaleAt):
 		return Decision{Action: AskCancel, Reason: "not terminal within stale_after"}
 	}

@@ -84,11 +84,11 @@ type Webhook struct {
 // GatewayWebhook is the gateway's own account of its deliveries. Trouble here
 // never changes an outcome.
 type GatewayWebhook struct {
-	TotalAttempts      int    `json:"total_attempts"`
-	PendingRetries     int    `json:"pending_retries"`
-	LastResponseStatus *int   `json:"last_response_status,omitempty"`
-	LastFailureAt      string `json:"last_failure_at,omitempty"`
-	LastErrorMessage   string `json:"last_error_message,omitempty"`
+	TotalAttempts      int64      `json:"total_attempts"`
+	PendingRetries     int64      `json:"pending_retries"`
+	LastResponseStatus *int       `json:"last_response_status,omitempty"`
+	LastFailureAt      *time.Time `json:"last_failure_at,omitempty"`
+	LastErrorMessage   string     `json:"last_error_message,omitempty"`
 }
 
 // CancelResult is what became of a request to cancel.
@@ -153,14 +153,20 @@ type Carried struct {
 type Book struct {
 	Profile   Profile   `json:"profile,omitzero"`
 	StartedAt time.Time `json:"started_at"` // of the first run in the chain
-	// Inspected, Uploaded and Created mark the steps that are behind us.
+	// Inspected, Created and Tracked mark the steps that are behind us; an upload
+	// is known by its file id.
 	Inspected bool `json:"inspected,omitempty"`
 	Created   bool `json:"created,omitempty"`
+	Tracked   bool `json:"tracked,omitempty"`
 
-	// CreateSince is when creating began; NextPostAt when it may be tried again.
+	// CreateSince is when creating began; NextAskAt when the gateway may be asked again.
 	CreateSince time.Time `json:"create_since,omitzero"`
-	NextPostAt  time.Time `json:"next_post_at,omitzero"`
-	PostTries   int       `json:"post_tries,omitempty"` // tries since the last absence of trouble, for the backoff
+	NextAskAt   time.Time `json:"next_post_at,omitzero"`
+	PostTries   int       `json:"post_tries,omitempty"` // for the backoff
+	// Mode is how the rows travel; Looks counts the looks since the create became
+	// ambiguous.
+	Mode  CreateMode `json:"mode,omitempty"`
+	Looks int        `json:"looks,omitempty"`
 	// TrackedSince is when the batch became ours; Fetched whether a read of it
 	// ever succeeded; MissingSince when the gateway began to answer 404.
 	TrackedSince time.Time   `json:"tracked_since,omitzero"`
@@ -169,10 +175,14 @@ type Book struct {
 	LastFetchAt  time.Time   `json:"last_fetch_at,omitzero"`
 	History      PollHistory `json:"history,omitzero"`
 	BareReads    int         `json:"bare_reads,omitempty"` // terminal reads without the files they should name
-	// HintStatus is the terminal status that an unconfirmed delivery claimed.
-	HintTries int `json:"hint_tries,omitempty"`
-	// TerminalHint is set once a delivery said terminal and until a fetch agrees.
+	CancelURL    bool        `json:"cancel_url,omitempty"` // whether the last read offered one
+	CancelTries  int         `json:"cancel_tries,omitempty"`
+	// TerminalHint is set once a delivery said terminal and until a fetch agrees;
+	// HintTries counts the fetches that did not.
 	TerminalHint bool `json:"terminal_hint,omitempty"`
+	HintTries    int  `json:"hint_tries,omitempty"`
+	// ResetSeen is the reset copy of this run whose past was already doubted.
+	ResetSeen string `json:"reset_seen,omitempty"`
 	// Seen are the last event ids accepted; what continue-as-new forgets at the
 	// server's own deduplication is still known here.
 	Seen []string `json:"seen,omitempty"`

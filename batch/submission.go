@@ -49,13 +49,13 @@ type Look struct {
 }
 
 // ProvesAbsence tells whether the look proves that no batch of the session
-// exists, although posts were made.
+// exists, although one was posted.
 func (s Submission) ProvesAbsence(l Look) bool {
 	if len(l.Found) > 0 {
 		return false
 	}
 	if s.PostDeadline == nil || s.FirstPostAfter == nil {
-		return s.Posts == 0 && !s.Ambiguous
+		return false
 	}
 	if l.ReadAt.Before(s.PostDeadline.Add(ProofDelay)) {
 		return false

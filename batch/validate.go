@@ -3,6 +3,7 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,11 +11,11 @@ import (
 // Limits of a job's own fields; the gateway's limits on metadata are OpenAI's,
 // less the two pairs that the gateway adds itself.
 const (
-	MaxMetadataPairs  = 14
-	maxMetadataKey    = 64
-	maxMetadataValue  = 512
-	maxText           = 2048
-	maxWorkflowID     = 200
+	MaxMetadataPairs = 14
+	maxMetadataKey   = 64
+	maxMetadataValue = 512
+	maxText          = 2048
+	maxWorkflowID    = 200
 )
 
 // Validate says all that is wrong with the job, by field; nil when it may run.
@@ -157,4 +158,17 @@ func cut(s string, n int) string {
 		n--
 	}
 	return s[:n] + "…"
+}
+
+// ResultsPrefix is where a run's results live in the store: where the job says,
+// else below the escaped workflow id and the token, which no other run shares.
+func ResultsPrefix(job Job, workflowID, token string) string {
+	if job.ResultsPrefix != "" {
+		return strings.TrimSuffix(job.ResultsPrefix, "/")
+	}
+	id := url.PathEscape(workflowID)
+	if strings.Trim(id, ".") == "" { // "." and ".." name folders
+		id = strings.ReplaceAll(id, ".", "%2E")
+	}
+	return id + "/" + token
 }

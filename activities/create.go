@@ -1,0 +1,105 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"batchkeeper/batch"
+	"batchkeeper/internal/gateway"
+)
+
+// How long one create call may take once its first byte may be written. Both
+// are below the activity's start-to-close, so that the call is over before a
+// successor begins. Rows that travel inline need their transfer time.
+const (
+	CreateCallTimeout = time.Minute
+	InlineCallTimeout = 15 * time.Minute
+)
+
+// CreateInput is one create call.
+type CreateInput struct {
+	Dialect           batch.Dialect     `json:"dialect"`
+	Mode              batch.CreateMode  `json:"mode"`
+	InputFileID       string            `json:"input_file_id,omitempty"` // mode file
+	Input             string            `json:"input,omitempty"`         // mode inline
+	Range             *batch.Range      `json:"range,omitempty"`
+	SessionID         string            `json:"session_id"`
+	Endpoint          string            `json:"endpoint,omitempty"`
+	Model             string            `json:"model,omitempty"`
+	CompletionWindow  string            `json:"completion_window,omitempty"`
+	Metadata          map[string]string `json:"metadata,omitempty"`
+	Provider          string            `json:"provider,omitempty"`
+	WebhookEndpointID string            `json:"webhook_endpoint_id,omitempty"`
+	// NotAfter is the wall clock after which no byte may be written.
+	NotAfter time.Time `json:"not_after"`
+}
+
+// CreateOutput is what one create call came to.
+type CreateOutput struct {
+	Verdict batch.Verdict   `json:"verdict"`
+	Batch   *batch.Snapshot `json:"batch,omitempty"` // verdict created, where the answer was whole
+	// BatchID is a batch that the answer named: certain with verdict created, a
+	// hint with verdict unknown.
+	BatchID    string        `json:"batch_id,omitempty"`
+	RetryAfter time.Duration `json:"retry_after,omitempty"`
+	Message    string        `json:"message,omitempty"`
+}
+
+// Create posts once. It is not idempotent: the gateway reads no idempotency
+// key, so every post makes a batch. It therefore runs as a single attempt,
+// is never retried by the transport, and writes nothing after NotAfter: a
+// paused attempt cannot post behind the back of a successor that looked up.
+func (a *Activities) Create(ctx context.Context, in CreateInput) (CreateOutput, error) {
+	client, err := a.gateway(in.Dialect)
+	if err != nil {
+		return CreateOutput{Verdict: batch.VerdictLater, Message: err.Error()}, nil
+	}
+	_, stop := startHeart(ctx)
+	defer stop()
+	req := gateway.CreateRequest{
+		InputFileID: in.InputFileID, Endpoint: in.Endpoint, Model: in.Model, CompletionWindow: in.CompletionWindow,
+		Provider: in.Provider, SessionID: in.SessionID, WebhookEndpointID: in.WebhookEndpointID,
+		Metadata: in.Metadata, NotAfter: in.NotAfter,
+	}
+	timeout := CreateCallTimeout
+	if in.Mode == batch.CreateInline {
+		rows, err := a.openInput(ctx, in.Input, in.Range)
+		if err != nil {
+			return CreateOutput{Verdict: batch.VerdictLater, Message: "read the rows: " + err.Error()}, nil
+		}
+		defer rows.Close()
+		req.Rows, timeout = io.Reader(rows), InlineCallTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	b, err := client.Create(ctx, req)
+	return verdict(b, err), nil
+}
+
+// verdict reads the answer of a create call.
+func verdict(b gateway.Batch, err error) CreateOutput {
+	if err == nil {
+		s := snapshot(b)
+		return CreateOutput{Verdict: batch.VerdictCreated, Batch: &s, BatchID: b.ID}
+	}
+	ge, ok := gateway.AsError(err)
+	if !ok {
+		return CreateOutput{Verdict: batch.VerdictUnknown, Message: err.Error()}
+	}
+	out := CreateOutput{BatchID: ge.BatchID, RetryAfter: ge.RetryAfter, Message: ge.Error()}
+	switch ge.Class {
+	case gateway.Refused:
+		out.Verdict = batch.VerdictRefused
+	case gateway.TryLater, gateway.NothingSubmitted:
+		out.Verdict = batch.VerdictLater
+	case gateway.Accepted:
+		out.Verdict = batch.VerdictCreated
+	case gateway.Unknown:
+		out.Verdict = batch.VerdictUnknown
+	default:
+		out.Verdict, out.Message = batch.VerdictUnknown, fmt.Sprintf("unclassed answer: %s", out.Message)
+	}
+	return out
+}

@@ -1,0 +1,162 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"batchkeeper/batch"
+	"batchkeeper/internal/gateway"
+)
+
+// listLimit is the most that one list call shows.
+const listLimit = 100
+
+// LookUpInput names the session to look for.
+type LookUpInput struct {
+	Dialect   batch.Dialect `json:"dialect"`
+	SessionID string        `json:"session_id"`
+	// Hints are batch ids that may be of this session.
+	Hints []string `json:"hints,omitempty"`
+	// Wide also reads the gateway's pages by status: they can find, never prove.
+	Wide bool `json:"wide,omitempty"`
+	// Reach is how far back a cursor is followed.
+	Reach time.Time `json:"reach,omitzero"`
+}
+
+// LookUpOutput is what the gateway showed.
+type LookUpOutput struct {
+	Look batch.Look `json:"look"`
+	// Batch is the oldest batch of the session that a fetch confirmed.
+	Batch *batch.Snapshot `json:"batch,omitempty"`
+	// Rejected are listed batches of the session that the provider had refused.
+	Rejected []string `json:"rejected,omitempty"`
+}
+
+// LookUp searches the gateway for the session. It only reads.
+func (a *Activities) LookUp(ctx context.Context, in LookUpInput) (LookUpOutput, error) {
+	client, err := a.gateway(in.Dialect)
+	if err != nil {
+		return LookUpOutput{}, err
+	}
+	_, stop := startHeart(ctx)
+	defer stop()
+	s := search{client: client, in: in, seen: map[string]bool{}, out: LookUpOutput{Look: batch.Look{ReadAt: a.now()}}}
+	if err := s.list(ctx); err != nil {
+		return LookUpOutput{}, translate(err)
+	}
+	if s.out.Look.Date.IsZero() {
+		s.out.Look.Date = a.now()
+	}
+	if err := s.confirm(ctx); err != nil {
+		return LookUpOutput{}, translate(err)
+	}
+	return s.out, nil
+}
+
+// search is one LookUp under way.
+type search struct {
+	client *gateway.Client
+	in     LookUpInput
+	ours   []gateway.Batch
+	seen   map[string]bool
+	out    LookUpOutput
+}
+
+// list reads the unfiltered list, which alone can prove absence, then, where it
+// showed nothing of ours, the pages by status.
+func (s *search) list(ctx context.Context) error {
+	look := &s.out.Look
+	req := gateway.ListRequest{Limit: listLimit}
+	for {
+		page, err := s.client.List(ctx, req)
+		if err != nil {
+			return err
+		}
+		if look.Date.IsZero() {
+			look.Date = page.Date
+		}
+		s.take(page.Batches, look)
+		if s.in.Dialect == batch.DialectPhaseo { // no cursor; has_more is always false
+			look.Complete = look.Items < batch.ProofItems
+			break
+		}
+		look.Complete = !page.HasMore
+		if !page.HasMore || page.LastID == "" || (!s.in.Reach.IsZero() && look.OldestAt.Before(s.in.Reach)) {
+			break
+		}
+		req.After = page.LastID
+	}
+	if s.in.Dialect == batch.DialectPhaseo && s.in.Wide && len(s.ours) == 0 {
+		return s.listByStatus(ctx)
+	}
+	return nil
+}
+
+func (s *search) listByStatus(ctx context.Context) error {
+	for _, status := range []string{"pending", "in_progress", "completed", "failed", "cancelled", "expired"} {
+		page, err := s.client.List(ctx, gateway.ListRequest{Limit: listLimit, Statuses: []string{status}})
+		if err != nil {
+			return err
+		}
+		s.take(page.Batches, nil)
+	}
+	return nil
+}
+
+// take notes the batches of the session; look is nil for a page that proves nothing.
+func (s *search) take(page []gateway.Batch, look *batch.Look) {
+	for _, b := range page {
+		if look != nil {
+			look.Items++
+			at := b.UpdatedAt
+			if at.IsZero() {
+				at = b.CreatedAt
+			}
+			if !at.IsZero() && (look.OldestAt.IsZero() || at.Before(look.OldestAt)) {
+				look.OldestAt = at
+			}
+		}
+		if b.SessionID == s.in.SessionID && !s.seen[b.ID] {
+			s.seen[b.ID] = true
+			s.ours = append(s.ours, b)
+		}
+	}
+}
+
+// confirm fetches what was listed and the hints. A listed batch stays found
+// even where the fetch fails, unless its provider refused it: then it never ran.
+func (s *search) confirm(ctx context.Context) error {
+	confirmed := map[string]batch.Snapshot{}
+	for _, listed := range s.ours {
+		b, err := s.client.Batch(ctx, listed.ID)
+		ge, isGateway := gateway.AsError(err)
+		switch {
+		case err == nil:
+			confirmed[listed.ID] = snapshot(b)
+		case !isGateway:
+			return err
+		case ge.Status == 404 && ge.FromProvider() && listed.Status == string(batch.StatusFailed):
+			s.out.Rejected = append(s.out.Rejected, listed.ID)
+			continue
+		}
+		s.out.Look.Found = append(s.out.Look.Found, batch.Found{
+			BatchID: listed.ID, Status: batch.Status(listed.Status), CreatedAt: listed.CreatedAt,
+		})
+	}
+	for _, id := range s.in.Hints {
+		if s.seen[id] {
+			continue
+		}
+		b, err := s.client.Batch(ctx, id) // a 404 is no answer; another trouble is looked at again later
+		if err == nil && b.SessionID == s.in.SessionID {
+			confirmed[id] = snapshot(b)
+			s.out.Look.Found = append(s.out.Look.Found, batch.Found{BatchID: id, Status: batch.Status(b.Status), CreatedAt: b.CreatedAt})
+		}
+	}
+	if first, _ := batch.Oldest(s.out.Look.Found); first.BatchID != "" {
+		if snap, ok := confirmed[first.BatchID]; ok {
+			s.out.Batch = &snap
+		}
+	}
+	return nil
+}

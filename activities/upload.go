@@ -1,0 +1,76 @@
+package activities
+
+import (
+	"context"
+	"io"
+
+	"go.temporal.io/sdk/activity"
+
+	"batchkeeper/batch"
+	"batchkeeper/internal/gateway"
+)
+
+// UploadInput names the rows to upload.
+type UploadInput struct {
+	Dialect  batch.Dialect `json:"dialect"`
+	Input    string        `json:"input"`
+	Range    *batch.Range  `json:"range,omitempty"`
+	Filename string        `json:"filename"`
+	Provider string        `json:"provider,omitempty"`
+	Model    string        `json:"model,omitempty"`
+}
+
+// UploadOutput is the gateway's file.
+type UploadOutput struct {
+	FileID string `json:"file_id"`
+	Bytes  int64  `json:"bytes"`
+}
+
+// Upload streams the rows to the gateway. An upload is not idempotent and a
+// lost answer leaves a file that nobody can list; so the id goes into a
+// heartbeat the moment it is known, and a later attempt takes it from there.
+func (a *Activities) Upload(ctx context.Context, in UploadInput) (UploadOutput, error) {
+	var known UploadOutput
+	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &known) == nil && known.FileID != "" {
+		return known, nil
+	}
+	client, err := a.gateway(in.Dialect)
+	if err != nil {
+		return UploadOutput{}, err
+	}
+	h, stop := startHeart(ctx)
+	defer stop()
+	rows, size, err := a.openSized(ctx, in.Input, in.Range)
+	if err != nil {
+		return UploadOutput{}, translate(err)
+	}
+	defer rows.Close()
+	source := &sourceReader{Reader: rows}
+	file, err := client.Upload(ctx, gateway.UploadRequest{
+		Filename: in.Filename, Body: source, Size: size, Provider: in.Provider, Model: in.Model,
+	})
+	if source.err != nil { // ours, not the gateway's
+		return UploadOutput{}, translate(source.err)
+	}
+	if err != nil {
+		return UploadOutput{}, translate(err)
+	}
+	out := UploadOutput{FileID: file.ID, Bytes: file.Bytes}
+	h.note(out)
+	return out, nil
+}
+
+// sourceReader remembers that it was the source that failed, which a transfer
+// would report as trouble of the receiving side.
+type sourceReader struct {
+	io.Reader
+	err error
+}
+
+func (s *sourceReader) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader promises io.EOF itself
+		s.err = err
+	}
+	return n, err
+}

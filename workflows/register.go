@@ -1,0 +1,34 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/workflow"
+
+	"batchkeeper/activities"
+	"batchkeeper/batch"
+)
+
+// act names the activities for calls: only its method values are used, never
+// the nil pointer behind them.
+var act *activities.Activities
+
+// Registry is the part of a worker that takes registrations.
+type Registry interface {
+	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}
+
+// Register gives a worker everything that Batchkeeper runs, under explicit
+// names: they stand in every recorded history.
+func Register(r Registry, a *activities.Activities) {
+	r.RegisterWorkflowWithOptions(BatchWorkflow, workflow.RegisterOptions{Name: batch.WorkflowBatch})
+	for _, step := range []struct {
+		name string
+		run  any
+	}{
+		{"Inspect", a.Inspect}, {"Upload", a.Upload}, {"LookUp", a.LookUp}, {"Create", a.Create},
+		{"Poll", a.Poll}, {"Cancel", a.Cancel}, {"Download", a.Download}, {"Reconcile", a.Reconcile},
+	} {
+		r.RegisterActivityWithOptions(step.run, activity.RegisterOptions{Name: step.name})
+	}
+}
