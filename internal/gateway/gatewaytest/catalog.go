@@ -43,6 +43,7 @@ const (
 const (
 	FaultNeverSent FaultKind = "never_sent"
 	FaultLose      FaultKind = "lose"
+	FaultUnheard   FaultKind = "unheard"
 	FaultDuplicate FaultKind = "duplicate"
 	FaultReset     FaultKind = "reset"
 	FaultLate      FaultKind = "late"
@@ -79,13 +80,13 @@ var catalog = map[FaultKind]CatalogEntry{
 		"(emulated; 0: never) the gateway finds it; status is the provider's, 0 for a broken connection"},
 	FaultPersistenceFailed: {[]Op{OpCreate}, "502 async_job_persistence_failed with the batch's id; value cancelled (default) or completed is how it goes on"},
 	FaultProviderRejects:   {[]Op{OpCreate}, "the provider answers status (default 400), reason, body, header; a hidden failed row stays"},
-	FaultOutcome: {[]Op{OpCreate}, "the batch ends as value: completed, failed (validation), expired, cancelled, all_failed, stuck; " +
-		"rows are answered (expired, cancelled; -1: half); delay (emulated) is its duration, else the server's"},
+	FaultOutcome: {[]Op{OpCreate}, "the batch ends as value: completed, failed (at validation), expired, expired_without_files, cancelled, all_failed, stuck (never); " +
+		"the first rows rows of an expired or cancelled one are answered; delay (emulated) is its duration, else the server's"},
 	FaultCreatedEarly: {[]Op{OpCreate}, "the created webhook is delivered before the create call is answered"},
 
 	FaultShow:          {[]Op{OpRetrieve, OpList}, "the raw status reads as value, whatever it is"},
 	FaultStale:         {[]Op{OpRetrieve, OpFile}, "answers what the last read of it answered"},
-	FaultCounts:        {[]Op{OpRetrieve, OpList, OpCancel}, "request_counts is null, or with value stale has only total"},
+	FaultCounts:        {[]Op{OpRetrieve, OpList, OpCancel}, "request_counts is null, or the JSON in body: stale, or less than total at the end"},
 	FaultNoOutput:      {[]Op{OpRetrieve, OpList}, "output_file_id is null; with value both error_file_id too"},
 	FaultHide:          {[]Op{OpList}, "the batches of session value are left out, all without a value"},
 	FaultShortPage:     {[]Op{OpList}, "at most rows items"},
@@ -93,10 +94,11 @@ var catalog = map[FaultKind]CatalogEntry{
 	FaultCancelTooLate: {[]Op{OpCancel}, "200 cancelling, then it ends completed"},
 	FaultCancelStuck:   {[]Op{OpCancel}, "200 cancelling for ever"},
 	FaultMutate: {[]Op{OpContent}, "changes the file: value is shuffle, duplicate_row, unknown_row, missing_row, crlf, blank_lines, " +
-		"no_final_newline, cut_last_line or huge_line (of bytes); count rows are concerned, default 1"},
+		"no_final_newline, cut_last_line, flip_byte or huge_line (of bytes); count rows are concerned, default 1"},
 
 	FaultNeverSent: {[]Op{OpWebhook}, "the event is dropped silently: no attempt, no retry"},
 	FaultLose:      {[]Op{OpWebhook}, "this attempt does not reach the receiver"},
+	FaultUnheard:   {[]Op{OpWebhook}, "this attempt reaches the receiver, whose answer comes too late: the ladder goes on"},
 	FaultDuplicate: {[]Op{OpWebhook}, "this attempt is sent count (default 2) times, byte for byte"},
 	FaultReset:     {[]Op{OpWebhook}, "after this attempt the ladder starts again at attempt 1, with a new body"},
 	FaultLate:      {[]Op{OpWebhook}, "this attempt leaves delay (emulated) later"},

@@ -8,10 +8,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-)
 
-// MetadataSession is where a client of plain OpenAI keeps what the gateway calls session_id.
-const MetadataSession = "batchkeeper_session_id"
+	"batchkeeper/internal/gateway"
+)
 
 // create takes POST /batches. The body is read to its end before the script is asked, so that a rule can name a session.
 func (s *Server) create(w http.ResponseWriter, r *http.Request) {
@@ -20,7 +19,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request) {
 	session := c.text("session_id", "sessionId")
 	if s.opts.OpenAI {
 		pairs, _ := c.metadata()
-		session = pairs[MetadataSession]
+		session = pairs[gateway.MetadataSession]
 	}
 	s.exchange(w, r, call{op: OpCreate, sessionID: session, fileID: c.text("input_file_id")}, func(due faults) answer {
 		if err != nil { // the client left in the middle of its request

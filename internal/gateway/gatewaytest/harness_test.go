@@ -23,6 +23,9 @@ type harness struct {
 	key string
 }
 
+// client shows a redirect instead of following it.
+var client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
 type reply struct {
 	status int
 	header http.Header
@@ -44,7 +47,13 @@ func orSeed(seed uint64) uint64 { return max(seed, 1) }
 
 func (h *harness) do(method, path, contentType string, body io.Reader) reply {
 	h.t.Helper()
-	req, err := http.NewRequestWithContext(h.t.Context(), method, h.URL()+path, body)
+	return h.outside(method, "/v1"+path, contentType, body)
+}
+
+// outside takes the whole path.
+func (h *harness) outside(method, path, contentType string, body io.Reader) reply {
+	h.t.Helper()
+	req, err := http.NewRequestWithContext(h.t.Context(), method, strings.TrimSuffix(h.URL(), "/v1")+path, body)
 	require.NoError(h.t, err)
 	if h.key != "" {
 		req.Header.Set("Authorization", "Bearer "+h.key)
@@ -52,7 +61,7 @@ func (h *harness) do(method, path, contentType string, body io.Reader) reply {
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return reply{err: err}
 	}

@@ -38,6 +38,11 @@ var mutations = map[string]func(lines *[][]byte, f Fault){
 			(*lines)[0] = append([]byte(filler), bytes.TrimPrefix((*lines)[0], []byte("{"))...)
 		}
 	},
+	"flip_byte": func(lines *[][]byte, _ Fault) {
+		if len(*lines) > 0 {
+			(*lines)[0] = append([]byte("?"), (*lines)[0][1:]...)
+		}
+	},
 	"crlf": nil, "no_final_newline": nil, "cut_last_line": nil, // these are about the ends of lines
 }
 

@@ -19,7 +19,7 @@ func (s *Server) payload(e *event, attempt int) object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return object{
-		"id": e.id, "type": e.key, "created_at": now.Unix(),
+		"id": e.id, "type": e.kind(), "created_at": now.Unix(),
 		"delivery": object{"key": e.key, "attempt": attempt, "max_attempts": maxAttempts},
 		"data":     s.hookData(e.batch),
 	}

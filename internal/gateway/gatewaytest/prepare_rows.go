@@ -21,7 +21,7 @@ func (s *Server) prepareRows(c *createRequest, b *batch) (answer, bool) {
 		return answer{}, false
 	}
 	switch {
-	case len(set.shape) > 0 && !inline, set.rows == 0, set.rows > maxFileLines && !inline:
+	case !inline && (len(set.shape) > 0 || set.rows == 0 || set.rows > maxFileLines):
 		return s.invalid("batch_input_file_not_priceable"), true
 	case len(set.shape) > 0:
 		return s.invalid(set.shape[0].reason), true

@@ -12,6 +12,8 @@ const banner = "This is Batchkeeper's emulator of the gateway. No model runs her
 
 func (s *Server) handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.work.Add(1) // hung requests end with the server
+		defer s.work.Done()
 		s.common(w.Header())
 		raw := r.RequestURI
 		switch {

@@ -161,6 +161,18 @@ func (s *Server) addRules(rules []Rule) error {
 	return nil
 }
 
+// checkValue knows the words of the faults that take one of a list.
+func (f Fault) checkValue() error {
+	words := map[FaultKind][]string{
+		FaultNamed: NamedErrors(), FaultMutate: Mutations(),
+		FaultOutcome: {statusCompleted, statusFailed, statusExpired, "expired_without_files", statusCancelled, "all_failed", "stuck"},
+	}[f.Kind]
+	if words != nil && !slices.Contains(words, f.Value) {
+		return fmt.Errorf("fault %q has no value %q: use one of %s", f.Kind, f.Value, strings.Join(words, ", "))
+	}
+	return nil
+}
+
 func (r Rule) check() error {
 	entry, known := catalog[r.Fault.Kind]
 	if !known {
@@ -168,6 +180,9 @@ func (r Rule) check() error {
 	}
 	if r.Op == OpWebhook && len(entry.Ops) == 0 || len(entry.Ops) > 0 && !slices.Contains(entry.Ops, r.Op) {
 		return fmt.Errorf("fault %q does not exist for operation %q", r.Fault.Kind, r.Op)
+	}
+	if err := r.Fault.checkValue(); err != nil {
+		return err
 	}
 	if r.To != 0 && r.To < r.From {
 		return fmt.Errorf("fault %q: from %d is after to %d", r.Fault.Kind, r.From, r.To)

@@ -57,6 +57,9 @@ func (s *Server) attempt(e *event, number int, due faults) bool {
 		} else {
 			status, preview, err = s.post(s.ctx, out)
 		}
+		if due.has(FaultUnheard) {
+			status, preview, err = 0, "", errors.New("the receiver did not answer in time")
+		}
 		s.journal.add(e.entry(EffectWebhookAnswered, number, status, noteOf(err)))
 	}
 	s.record(e, number, status, preview, err)
@@ -98,7 +101,7 @@ func (s *Server) compose(e *event, number int, due faults) (outgoing, error) {
 	}
 	if !s.opts.OpenAI {
 		maps.Copy(header, map[string]string{
-			"X-Phaseo-Event-Id": e.id, "X-Phaseo-Event-Type": e.key, "X-Phaseo-Delivery-Key": e.key,
+			"X-Phaseo-Event-Id": e.id, "X-Phaseo-Event-Type": e.kind(), "X-Phaseo-Delivery-Key": e.key,
 			"X-Phaseo-Attempt": strconv.Itoa(number), "X-Phaseo-Max-Attempts": strconv.Itoa(maxAttempts),
 		})
 	}

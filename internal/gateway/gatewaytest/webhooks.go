@@ -111,6 +111,12 @@ type event struct {
 	id, phase, key string
 }
 
+// kind is the event's type: the delivery key without a progress bucket.
+func (e *event) kind() string {
+	kind, _, _ := strings.Cut(e.key, ":")
+	return kind
+}
+
 // climb makes the attempts of one event.
 func (s *Server) climb(e *event, first chan struct{}) {
 	open := true
