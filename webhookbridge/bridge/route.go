@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -79,7 +80,10 @@ func (rt *route) secure(o Route, build func([]secret.Value) (*gateway.Verifier, 
 		return nil
 	}
 	rt.keys = &keyring{source: o.Secrets, build: build, now: now, trouble: trouble}
-	return rt.keys.load()
+	if err := rt.keys.load(); err != nil {
+		return fmt.Errorf("%s: %w", rt.path, err)
+	}
+	return nil
 }
 
 // wants reports whether a run acts on such an event.
