@@ -88,18 +88,12 @@ func TestRejectedBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
-func TestBadWorkflowIDAndCronAreRefused(t *testing.T) {
+func TestBadWorkflowIDIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.env.SetStartWorkflowOptions(startOptions("a~b"))
 	e := w.run(plainJob)
 	require.Equal(t, batch.OutcomeRejected, e.Outcome)
 	require.Contains(t, e.Failure.Message, "workflow id")
-
-	w = newWorld(t)
-	w.env.SetWorkflowCronSchedule("@daily")
-	e = w.run(plainJob)
-	require.Equal(t, batch.OutcomeRejected, e.Outcome)
-	require.Contains(t, e.Failure.Message, "cron")
 }
 
 func TestBadRowsAreNamed(t *testing.T) {
