@@ -20,11 +20,7 @@ func Inspect(ctx context.Context, r io.Reader, rules Rules, progress func(rows, 
 	for lines.Scan() {
 		line := lines.Line()
 		in.sum.Rows++
-		message := in.check(line)
-		if line.Number == 1 && lines.BOM() {
-			message = "the file begins with a UTF-8 byte order mark: save it without one"
-		}
-		if message != "" {
+		if message := in.check(line); message != "" {
 			in.sum.note(line.Number, string(in.id), message)
 		}
 		if progress != nil && pulse.due(lines.Offset()) {
@@ -35,6 +31,9 @@ func Inspect(ctx context.Context, r io.Reader, rules Rules, progress func(rows, 
 		return Summary{}, fmt.Errorf("inspect input: %w", err)
 	}
 	in.sum.Bytes, in.sum.BlankLines = lines.Offset(), lines.Blank()
+	if lines.BOM() {
+		in.sum.noteWhole("the file begins with a UTF-8 byte order mark: save it without one")
+	}
 	in.sum.SHA256 = hex.EncodeToString(digest.Sum(nil))
 	if progress != nil {
 		progress(in.sum.Rows, in.sum.Bytes)
