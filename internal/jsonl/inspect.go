@@ -10,21 +10,21 @@ import (
 
 // Inspect checks every row of an input against the rules, to its end, whatever
 // it finds: what is wrong with the input is in the summary, an error means that
-// it could not be read. The progress function may be nil; it is called at least
-// every few MiB.
+// it could not be read. The progress function may be nil; it is called about once
+// a MiB and at the end.
 func Inspect(ctx context.Context, r io.Reader, rules Rules, progress func(rows, bytes int64)) (Summary, error) {
 	digest := sha256.New()
 	in := newInspector(rules)
-	lines := NewScanner(io.TeeReader(ctxReader{ctx, r}, digest), rules.MaxLine)
-	pulse := pulse{every: pulseBytes}
+	meter := &meter{ctx: ctx, r: r}
+	if progress != nil {
+		meter.tell = func() { progress(in.sum.Rows, meter.read) }
+	}
+	lines := NewScanner(io.TeeReader(meter, digest), rules.MaxLine)
 	for lines.Scan() {
 		line := lines.Line()
 		in.sum.Rows++
 		if message := in.check(line); message != "" {
 			in.sum.note(line.Number, string(in.id), message)
-		}
-		if progress != nil && pulse.due(lines.Offset()) {
-			progress(in.sum.Rows, lines.Offset())
 		}
 	}
 	if err := lines.Err(); err != nil {
@@ -35,8 +35,8 @@ func Inspect(ctx context.Context, r io.Reader, rules Rules, progress func(rows, 
 		in.sum.noteWhole("the file begins with a UTF-8 byte order mark: save it without one")
 	}
 	in.sum.SHA256 = hex.EncodeToString(digest.Sum(nil))
-	if progress != nil {
-		progress(in.sum.Rows, in.sum.Bytes)
+	if meter.tell != nil {
+		meter.tell()
 	}
 	return in.finish(), nil
 }
@@ -58,31 +58,4 @@ func (in *inspector) finish() Summary {
 		sum.Model = rules.Model
 	}
 	return *sum
-}
-
-// pulseBytes is how often progress is told; a worker's heartbeat hangs on it.
-const pulseBytes = 1 << 20
-
-// pulse spaces out progress calls.
-type pulse struct{ every, last int64 }
-
-func (p *pulse) due(now int64) bool {
-	if now-p.last < p.every {
-		return false
-	}
-	p.last = now
-	return true
-}
-
-// ctxReader stops a long read between two chunks once the context is done.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c ctxReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }

@@ -41,8 +41,8 @@ type Join struct {
 	// sent; Failures the other rows in input order; Unmatched the lines that
 	// answer no row. A nil one discards. Nothing is flushed after an error.
 	Results, Failures, Unmatched io.Writer
-	// Progress, which may be nil, is told how many rows are written, at least
-	// every few MiB of reading.
+	// Progress, which may be nil, is told how many rows are written, about once a
+	// MiB of reading and once all are.
 	Progress func(rows int64)
 }
 

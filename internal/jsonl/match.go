@@ -5,18 +5,23 @@ import (
 	"io"
 )
 
+func (r *joiner) tell() {
+	if r.Progress != nil {
+		r.Progress(r.tally.Rows)
+	}
+}
+
+func (r *joiner) scan(from io.Reader) *Scanner {
+	return NewScanner(&meter{ctx: r.ctx, r: from, tell: r.tell}, r.MaxLine)
+}
+
 // eachAnswer visits every line of every source in order.
 func (r *joiner) eachAnswer(visit func(source int, line Line) error) error {
 	for i, src := range r.Answers {
-		section := io.NewSectionReader(src.R, 0, src.Size)
-		lines := NewScanner(ctxReader{r.ctx, section}, r.MaxLine)
-		pulse := pulse{every: pulseBytes}
+		lines := r.scan(io.NewSectionReader(src.R, 0, src.Size))
 		for lines.Scan() {
 			if err := visit(i, lines.Line()); err != nil {
 				return err
-			}
-			if r.Progress != nil && pulse.due(lines.Offset()) {
-				r.Progress(r.tally.Rows)
 			}
 		}
 		if err := lines.Err(); err != nil {
@@ -50,8 +55,7 @@ func (r *joiner) indexAnswers() error {
 // joinRows writes each row to one of the two files.
 func (r *joiner) joinRows() error {
 	rows := newAnswerReader()
-	lines := NewScanner(ctxReader{r.ctx, r.Input}, r.MaxLine)
-	pulse := pulse{every: pulseBytes}
+	lines := r.scan(r.Input)
 	for lines.Scan() {
 		line := lines.Line()
 		if line.TooLong {
@@ -63,16 +67,11 @@ func (r *joiner) joinRows() error {
 		if err := r.joinRow(rows.answer.customID, line.Number); err != nil {
 			return fmt.Errorf("input line %d: %w", line.Number, err)
 		}
-		if r.Progress != nil && pulse.due(lines.Offset()) {
-			r.Progress(r.tally.Rows)
-		}
 	}
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("input: %w", err)
 	}
-	if r.Progress != nil {
-		r.Progress(r.tally.Rows)
-	}
+	r.tell()
 	return nil
 }
 
