@@ -24,7 +24,7 @@ type flags struct {
 	Pragmas    []string `name:"sqlite-pragma" sep:"none" placeholder:"NAME=VALUE" help:"SQLite pragma; may be repeated."`
 
 	Namespaces       []string `name:"namespace" short:"n" sep:"none" placeholder:"NAME" help:"Namespace to create beside 'default'; may be repeated."`
-	SearchAttributes []string `name:"search-attribute" sep:"none" placeholder:"NAME=TYPE" help:"Search attribute of the namespaces that are created; may be repeated."`
+	SearchAttributes []string `name:"search-attribute" sep:"none" placeholder:"NAME=TYPE" help:"Search attribute of each new namespace; may be repeated."`
 	DynamicConfig    []string `name:"dynamic-config-value" sep:"none" placeholder:"KEY=JSON" help:"Setting of the server; may be repeated."`
 
 	LogLevel  string `name:"log-level" default:"error" enum:"debug,info,warn,error,never" help:"Lowest level that is logged: ${enum}."`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -12,6 +13,9 @@ import (
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/server/common/log"
 )
 
 func TestServesClientsAndBrowsersUntilTold(t *testing.T) {
@@ -89,4 +93,28 @@ func TestNamesThePortThatIsInUse(t *testing.T) {
 		require.Contains(t, message, "listen on 127.0.0.1:"+port+": the port is in use")
 		require.Contains(t, message, flag)
 	}
+}
+
+func TestIsStartedByTheSDK(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	t.Setenv(asServer, "1")
+	color := temporal.NewSearchAttributeKeyKeyword("Color")
+	server, err := testsuite.StartDevServer(t.Context(), testsuite.DevServerOptions{
+		ExistingPath:     self,
+		ClientOptions:    &client.Options{Namespace: "tests", Logger: log.NewSdkLogger(log.NewNoopLogger())},
+		DBFilename:       databaseFile(t),
+		EnableUI:         true,
+		LogLevel:         "warn",
+		LogFormat:        "json",
+		SearchAttributes: temporal.NewSearchAttributes(color.ValueSet("")),
+		ExtraArgs:        []string{"--sqlite-pragma", "synchronous=2", "--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"},
+		Stdout:           io.Discard,
+	})
+	require.NoError(t, err)
+	_, err = server.Client().ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+		TaskQueue: "nobody", TypedSearchAttributes: temporal.NewSearchAttributes(color.ValueSet("red")),
+	}, "Anything")
+	require.NoError(t, err)
+	require.NoError(t, server.Stop())
 }
