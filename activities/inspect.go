@@ -66,13 +66,20 @@ func (a *Activities) Inspect(ctx context.Context, in InspectInput) (InspectOutpu
 	for _, p := range summary.Problems {
 		out.Problems = append(out.Problems, batch.Problem(p))
 	}
-	switch {
-	case summary.Bad > 0 || len(summary.Problems) > 0:
-		out.Rejected = fmt.Sprintf("input: %d of %d rows are bad", summary.Bad, summary.Rows)
-	case summary.Rows == 0:
-		out.Rejected = "input: no rows"
-	}
+	out.Rejected = rejection(summary)
 	return out, nil
+}
+
+// rejection says in one line what is wrong with the rows; empty when nothing is.
+func rejection(s jsonl.Summary) string {
+	switch {
+	case s.Bad == 0:
+		return ""
+	case s.Problems[0].Line == 0:
+		return "input: " + s.Problems[0].Message
+	default:
+		return fmt.Sprintf("input: %d of %d rows are bad", s.Bad, s.Rows)
+	}
 }
 
 func (a *Activities) inspectRows(ctx context.Context, job batch.Job, p batch.Profile, mode batch.CreateMode) (jsonl.Summary, error) {
