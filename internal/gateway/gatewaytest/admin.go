@@ -13,7 +13,7 @@ import (
 
 // admin is the surface for other processes, under /__emulator/. It is no part of the gateway's API.
 func (s *Server) admin(w http.ResponseWriter, r *http.Request) {
-	body, err := s.adminAnswer(r, strings.TrimPrefix(r.URL.Path, "/__emulator/"))
+	body, err := s.adminAnswer(r, strings.TrimPrefix(r.URL.Path, "/__emulator/")) //nolint:contextcheck // a batch outlives the request that ends it
 	status := http.StatusOK
 	if err != nil {
 		status, body = http.StatusBadRequest, object{"error": err.Error()}

@@ -33,6 +33,9 @@ func edgeError(status int) answer {
 		"<!DOCTYPE html><html><head><title>"+http.StatusText(status)+"</title></head><body><h1>Error</h1>cloudflare</body></html>\n")
 }
 
+// unauthorized is the code of a 401, as the gateway spells it.
+const unauthorized = "unauthorised" //nolint:misspell // a wire value
+
 // origins of an error in the gateway's flat envelope.
 const (
 	byUser    = "user"

@@ -80,12 +80,12 @@ var catalog = map[FaultKind]CatalogEntry{
 		"(emulated; 0: never) the gateway finds it; status is the provider's, 0 for a broken connection"},
 	FaultPersistenceFailed: {[]Op{OpCreate}, "502 async_job_persistence_failed with the batch's id; value cancelled (default) or completed is how it goes on"},
 	FaultProviderRejects:   {[]Op{OpCreate}, "the provider answers status (default 400), reason, body, header; a hidden failed row stays"},
-	FaultOutcome: {[]Op{OpCreate}, "the batch ends as value: completed, failed (at validation), expired, expired_without_files, cancelled, all_failed, stuck (never); " +
-		"the first rows rows of an expired or cancelled one are answered; delay (emulated) is its duration, else the server's"},
+	FaultOutcome: {[]Op{OpCreate}, "the batch ends as value: completed, failed (at validation), expired, expired_without_files, cancelled, all_failed or " +
+		"stuck (never); the first rows rows of an expired or cancelled one are answered; delay (emulated) is its duration, else the server's"},
 	FaultCreatedEarly: {[]Op{OpCreate}, "the created webhook is delivered before the create call is answered"},
 
 	FaultShow:          {[]Op{OpRetrieve, OpList}, "the raw status reads as value, whatever it is"},
-	FaultStale:         {[]Op{OpRetrieve, OpFile}, "answers what the last read of it answered"},
+	FaultStale:         {[]Op{OpRetrieve}, "answers what the last read of it answered"},
 	FaultCounts:        {[]Op{OpRetrieve, OpList, OpCancel}, "request_counts is null, or the JSON in body: stale, or less than total at the end"},
 	FaultNoOutput:      {[]Op{OpRetrieve, OpList}, "output_file_id is null; with value both error_file_id too"},
 	FaultHide:          {[]Op{OpList}, "the batches of session value are left out, all without a value"},

@@ -158,7 +158,7 @@ func (s *Server) submit(b *batch, due faults) answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return answer{status: http.StatusOK, body: s.object(b, s.clock.now()), header: s.providerHeader()}
+	return answer{status: http.StatusOK, body: s.object(b), header: s.providerHeader()}
 }
 
 // identify gives the batch its ids and the views that it has before anything was sent.

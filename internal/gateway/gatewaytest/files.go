@@ -11,14 +11,6 @@ import (
 	"time"
 )
 
-// The gateway's upload limits: the two of its code and those of its database.
-const (
-	uploadCap       = 200 << 20 // of the request's body
-	uploadClaimCap  = 20 << 20  // of the request's body, multipart framing included
-	uploadsPerHour  = 20
-	uploadBytesADay = 100 << 20
-)
-
 // file is a file at the provider, with its bytes on disk.
 type file struct {
 	id, name, purpose  string
@@ -27,12 +19,6 @@ type file struct {
 	created, updated   time.Time
 	batchID, sessionID string // of an output: the batch that made it
 	sequence           int64
-}
-
-// upload is one claim on the upload quota.
-type upload struct {
-	at    time.Time
-	bytes int64
 }
 
 func (s *Server) fileCall(op Op, id string) call {
@@ -52,7 +38,7 @@ func (f *file) object() object {
 	}
 }
 
-func (s *Server) fileObject(id string, due faults) answer {
+func (s *Server) fileObject(id string) answer {
 	return s.withFile(id, func(f *file) answer {
 		return answer{status: http.StatusOK, body: f.object(), header: s.providerHeader()}
 	})
@@ -114,6 +100,9 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 			return nested(http.StatusRequestEntityTooLarge, "validation_error", "batch_file_too_large", "", nil)
 		case read == 0:
 			return nested(http.StatusBadRequest, "validation_error", "batch_file_empty", "", nil)
+		}
+		if refusal, refused := s.uploadProvider(r); refused {
+			return refusal
 		}
 		if refusal, refused := s.claimUpload(read); refused {
 			return refusal
@@ -200,34 +189,4 @@ func (s *Server) receivePart(part *multipart.Part, f *file) error {
 	default:
 		return nil
 	}
-}
-
-// claimUpload takes a place in the upload quota; a failed upload keeps its place.
-func (s *Server) claimUpload(size int64) (answer, bool) {
-	if s.opts.WithoutQuota || s.opts.OpenAI {
-		return answer{}, false
-	}
-	now := s.clock.now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	count, bytes := 0, size
-	for _, u := range s.uploads {
-		if u.at.After(now.Add(-time.Hour)) {
-			count++
-		}
-		if u.at.After(now.Add(-24 * time.Hour)) {
-			bytes += u.bytes
-		}
-	}
-	switch {
-	case size > uploadClaimCap:
-		return nested(http.StatusRequestEntityTooLarge, "rate_limit_error", "batch_file_too_large", "", nil), true
-	case count >= uploadsPerHour:
-		return nested(http.StatusTooManyRequests, "rate_limit_error", "batch_file_hourly_quota_exceeded", "", nil), true
-	case bytes > uploadBytesADay:
-		return nested(http.StatusTooManyRequests, "rate_limit_error", "batch_file_daily_bytes_exceeded", "", nil), true
-	}
-	s.uploads = append(s.uploads, upload{now, size})
-	s.journal.add(Entry{Kind: KindEffect, Op: EffectUploadClaimed, Note: fmt.Sprintf("%d bytes", size)})
-	return answer{}, false
 }

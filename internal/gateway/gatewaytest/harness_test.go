@@ -12,9 +12,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"batchkeeper/internal/gateway/gatewaytest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // harness is an emulator and a plain HTTP client, so that its tests see the wire and nothing else.
 type harness struct {
@@ -40,6 +43,7 @@ func start(t *testing.T, opts gatewaytest.Options) *harness {
 	s, err := gatewaytest.New(opts)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
+	t.Cleanup(client.CloseIdleConnections)
 	return &harness{Server: s, t: t, key: gatewaytest.DefaultAPIKey}
 }
 
@@ -101,7 +105,8 @@ func (h *harness) upload(content string) reply {
 func rows(n int, bad map[int]string) string {
 	var b strings.Builder
 	for i := range n {
-		fmt.Fprintf(&b, `{"custom_id":"row-%d","method":"POST","url":"/v1/responses","body":{"model":"gpt-5-mini","max_output_tokens":64,"input":"Say %d %s"}}`+"\n", i, i, bad[i])
+		fmt.Fprintf(&b, `{"custom_id":"row-%d","method":"POST","url":"/v1/responses",`+
+			`"body":{"model":"gpt-5-mini","max_output_tokens":64,"input":"Say %d %s"}}`+"\n", i, i, bad[i])
 	}
 	return b.String()
 }

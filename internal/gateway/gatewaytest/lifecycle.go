@@ -155,7 +155,8 @@ func (s *Server) effect(b *batch, effect, note string) {
 }
 
 // Finish makes a batch terminal at once: status is completed, failed, expired or cancelled, answered the number of its
-// rows with an answer (-1: all of a completed one, else as many as its progress). It returns when the outputs are there.
+// rows with an answer (-1: all of a completed one, else as many as its progress). The other rows of a completed batch
+// stand in no file at all. It returns when the outputs are there.
 func (s *Server) Finish(batchID, status string, answered int) error {
 	if !terminal(status) {
 		return fmt.Errorf("finish %s: %q is not a terminal status", batchID, status)

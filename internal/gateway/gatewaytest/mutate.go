@@ -12,7 +12,7 @@ import (
 // mutations change the lines of a file on its way out; every line comes without its end.
 var mutations = map[string]func(lines *[][]byte, f Fault){
 	"shuffle": func(lines *[][]byte, _ Fault) {
-		source := rand.New(rand.NewPCG(uint64(len(*lines)), 1)) // #nosec G404 -- an order, not a secret
+		source := rand.New(rand.NewPCG(uint64(len(*lines)), 1))
 		source.Shuffle(len(*lines), func(i, j int) { (*lines)[i], (*lines)[j] = (*lines)[j], (*lines)[i] })
 	},
 	"duplicate_row": func(lines *[][]byte, f Fault) {
@@ -20,8 +20,8 @@ var mutations = map[string]func(lines *[][]byte, f Fault){
 	},
 	"unknown_row": func(lines *[][]byte, f Fault) {
 		for n := range times(f) {
-			*lines = append(*lines, fmt.Appendf(nil,
-				`{"id":"batch_req_unknown_%d","custom_id":"nobody-asked-for-this-%d","response":{"status_code":200,"request_id":"req_emulator","body":{}},"error":null}`, n, n))
+			*lines = append(*lines, fmt.Appendf(nil, `{"id":"batch_req_unknown_%d","custom_id":"nobody-asked-for-this-%d",`+
+				`"response":{"status_code":200,"request_id":"req_emulator","body":{}},"error":null}`, n, n))
 		}
 	},
 	"missing_row": func(lines *[][]byte, f Fault) { *lines = (*lines)[min(times(f), len(*lines)):] },

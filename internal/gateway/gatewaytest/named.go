@@ -11,7 +11,7 @@ import (
 var namedErrors = map[string]func(*Server, Fault) answer{
 	"gate_off": func(s *Server, _ Fault) answer { return s.gateClosed() },
 	"db_error": func(s *Server, f Fault) answer {
-		return s.flat(http.StatusUnauthorized, "unauthorised", orDefault(f.Reason, "db_error"), nil)
+		return s.flat(http.StatusUnauthorized, unauthorized, orDefault(f.Reason, "db_error"), nil)
 	},
 	"rate_limited": func(s *Server, f Fault) answer {
 		return s.provider(http.StatusTooManyRequests, "requests", "rate_limit_exceeded", "Rate limit reached for requests.")

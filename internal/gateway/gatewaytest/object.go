@@ -1,13 +1,10 @@
 package gatewaytest
 
-import (
-	"strings"
-	"time"
-)
+import "strings"
 
 // object is a batch as create, retrieve and cancel show it: the provider's own fields and, on the gateway, its overlay.
 // It needs the lock.
-func (s *Server) object(b *batch, now time.Time) object {
+func (s *Server) object(b *batch) object {
 	o := b.providerObject()
 	if s.opts.OpenAI {
 		return o
@@ -16,7 +13,6 @@ func (s *Server) object(b *batch, now time.Time) object {
 		o[k] = v
 	}
 	o["native_batch_id"] = nullable(b.native)
-	_ = now
 	return o
 }
 

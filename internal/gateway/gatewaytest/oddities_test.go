@@ -183,6 +183,28 @@ func TestUploadQuotas(t *testing.T) {
 	require.Equal(t, http.StatusOK, h.upload("x").status)
 }
 
+func TestFinishLeavesRowsOut(t *testing.T) {
+	h := start(t, gatewaytest.Options{})
+	id := h.create("left out", 5, nil).id()
+	require.NoError(t, h.Finish(id, "completed", 3))
+	got := h.get("/batches/" + id)
+	require.Len(t, h.lines(got.text("output_file_id")), 3)
+	require.Nil(t, got.body["error_file_id"])
+	require.Error(t, h.Finish(id, "completed", 3), "it is finished")
+	require.Error(t, h.Finish(id, "running", 3))
+	require.Error(t, h.Finish("batch_nobody", "completed", 3))
+}
+
+func TestUploadsForOtherProviders(t *testing.T) {
+	h := start(t, gatewaytest.Options{})
+	for provider, want := range map[string]string{"anthropic": "batch_input_mode_not_supported", "unheard-of": "batch_provider_preview_disabled"} {
+		got := h.do(http.MethodPost, "/files?provider="+provider, "text/plain", strings.NewReader("x"))
+		require.Contains(t, string(got.raw), want)
+		create := h.post("/batches", map[string]any{"provider": provider, "model": "m", "prompts": []string{"x"}})
+		require.GreaterOrEqual(t, create.status, 400)
+	}
+}
+
 func TestUploadsThatTheProviderRefuses(t *testing.T) {
 	h := start(t, gatewaytest.Options{})
 	got := h.do(http.MethodPost, "/files", "text/plain", strings.NewReader("no form"))

@@ -14,7 +14,7 @@ import (
 	"batchkeeper/internal/secret"
 )
 
-const standardKey = "whsec_c29tZS1yYW5kb20tYnl0ZXMtZm9yLXRlc3RzLW9ubHk=" // #nosec G101 -- the emulator's
+const standardKey = "whsec_c29tZS1yYW5kb20tYnl0ZXMtZm9yLXRlc3RzLW9ubHk="
 
 func plainOpenAI(t *testing.T, opts gatewaytest.Options) *harness {
 	t.Helper()

@@ -100,6 +100,9 @@ func (w *outputWriter) run(input string) error {
 
 func (w *outputWriter) row(_ int, raw []byte) error {
 	w.seen++
+	if w.seen > w.answered && w.reason == "" {
+		return nil // a completed batch whose row stands in no file
+	}
 	if w.seen > w.answered {
 		var r row
 		if err := json.Unmarshal(raw, &r, json.JoinOptions(lenient...)); err != nil {

@@ -37,7 +37,7 @@ func (s *Server) retrieve(id string, due faults) answer {
 	s.settle(b, now)
 	b.refresh(now)
 	b.row.nextReconcile = now.Add(cronTick)
-	o := s.object(b, now)
+	o := s.object(b)
 	if terminal(b.live.status) && !b.billingBlocked() {
 		b.settled = true
 	}
@@ -115,7 +115,7 @@ func (s *Server) cancel(id string, due faults) answer {
 		s.cancelLive(b, now, due.has(FaultCancelStuck))
 	}
 	b.row.updated = now
-	o := s.object(b, now)
+	o := s.object(b)
 	s.disguise(o, due)
 	s.clock.advance(0)
 	return answer{status: http.StatusOK, body: o, header: s.providerHeader()}

@@ -105,7 +105,7 @@ func (s *Server) filesTail(w http.ResponseWriter, r *http.Request, tail string) 
 		s.exchange(w, r, c, func(f faults) answer { return s.content(id, f) })
 		return
 	}
-	s.exchange(w, r, c, func(f faults) answer { return s.fileObject(id, f) })
+	s.exchange(w, r, c, func(faults) answer { return s.fileObject(id) })
 }
 
 func (s *Server) batchesRoot(w http.ResponseWriter, r *http.Request) {
@@ -169,5 +169,5 @@ func (s *Server) authorize(r *http.Request) (answer, bool) {
 	default:
 		return answer{}, false
 	}
-	return s.flat(http.StatusUnauthorized, "unauthorised", reason, nil), true
+	return s.flat(http.StatusUnauthorized, unauthorized, reason, nil), true
 }

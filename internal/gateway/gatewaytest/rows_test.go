@@ -97,6 +97,9 @@ func TestInlineRefusals(t *testing.T) {
 		}
 		return out
 	}
+	body := func(fields map[string]any) map[string]any {
+		return with(map[string]any{"body": fields})
+	}
 	for reason, body := range map[string]map[string]any{
 		"missing_batch_input":                          {},
 		"invalid_requests":                             {"requests": []any{}},
@@ -104,10 +107,10 @@ func TestInlineRefusals(t *testing.T) {
 		"duplicate_custom_id":                          {"requests": []any{good, good}},
 		"batch_custom_id_too_long":                     {"requests": []any{with(map[string]any{"custom_id": strings.Repeat("é", 257)})}},
 		"batch_method_not_supported":                   {"requests": []any{with(map[string]any{"method": "PUT"})}},
-		"missing_model":                                {"requests": []any{with(map[string]any{"body": map[string]any{"input": "x"}})}},
+		"missing_model":                                {"requests": []any{body(map[string]any{"input": "x"})}},
 		"batch_model_conflict":                         {"model": "other", "requests": []any{good}},
-		"batch_streaming_not_supported":                {"requests": []any{with(map[string]any{"body": map[string]any{"input": "x", "model": "m", "stream": true}})}},
-		"batch_responses_input_required":               {"requests": []any{with(map[string]any{"body": map[string]any{"model": "m"}})}},
+		"batch_streaming_not_supported":                {"requests": []any{body(map[string]any{"input": "x", "model": "m", "stream": true})}},
+		"batch_responses_input_required":               {"requests": []any{body(map[string]any{"model": "m"})}},
 		"invalid_request_body":                         {"requests": []any{with(map[string]any{"body": "text"})}},
 		"batch_endpoint_not_supported":                 {"endpoint": "/v1/embeddings", "requests": []any{good}},
 		"openai_batch_completion_window_unsupported":   {"completion_window": "1h", "requests": []any{good}},
@@ -115,7 +118,7 @@ func TestInlineRefusals(t *testing.T) {
 		"batch_webhook_endpoint_required":              {"webhook": map[string]any{"url": "https://x"}, "requests": []any{good}},
 		"invalid_batch_webhook":                        {"webhook": "x", "requests": []any{good}},
 		"batch_webhook_endpoint_not_found_or_inactive": {"webhook_endpoint_id": gatewaytest.DefaultEndpointID, "requests": []any{good}},
-		"batch_unbounded_cost_dimension_not_supported": {"requests": []any{with(map[string]any{"body": map[string]any{"input": "x", "model": "m", "tools": 1}})}},
+		"batch_unbounded_cost_dimension_not_supported": {"requests": []any{body(map[string]any{"input": "x", "model": "m", "tools": 1})}},
 		"batch_input_file_not_found_or_not_owned":      {"input_file_id": "file-nobody"},
 	} {
 		t.Run(reason, func(t *testing.T) {
@@ -156,4 +159,19 @@ func TestAnswersRepeatAndSayWhatTheyAre(t *testing.T) {
 	require.Contains(t, first["row-2"], `"status_code":429`)
 	require.Contains(t, first["row-4"], `"response":null`)
 	require.Contains(t, first["row-5"], `"status":"incomplete"`)
+}
+
+func TestChatRowsAreAnsweredInTheirShape(t *testing.T) {
+	h := start(t, gatewaytest.Options{})
+	parts := []any{map[string]any{"type": "text", "text": "Name a color."}}
+	created := h.post("/batches", map[string]any{"model": "gpt-5-mini", "endpoint": "/v1/chat/completions", "requests": []any{
+		map[string]any{"custom_id": "a", "body": map[string]any{"messages": []any{map[string]any{"role": "user", "content": parts}}}},
+		map[string]any{"custom_id": "b", "body": map[string]any{"messages": []any{map[string]any{"role": "user", "content": "[[incomplete]]"}}}},
+	}})
+	require.Equal(t, http.StatusOK, created.status, "%s", created.raw)
+	h.Advance(time.Minute)
+	raw := string(h.get("/files/" + h.get("/batches/"+created.id()).text("output_file_id") + "/content").raw)
+	require.Contains(t, raw, `Name a color.`)
+	require.Contains(t, raw, `"finish_reason":"length"`)
+	require.Contains(t, raw, `"prompt_tokens"`)
 }

@@ -14,7 +14,7 @@ import (
 
 // Defaults of Options.
 const (
-	DefaultAPIKey     = "phaseo_v1_sk_emulator0_key" // #nosec G101 -- opens nothing but the emulator
+	DefaultAPIKey     = "phaseo_v1_sk_emulator0_key"
 	DefaultEndpointID = "e0000000-0000-4000-8000-000000000001"
 )
 
