@@ -16,6 +16,7 @@ const maxAnswer = 4 << 20
 var (
 	errSilent   = errors.New("the server fell silent in the middle of its answer")
 	errTooLong  = errors.New("the answer is longer than 4 MiB")
+	errEncoded  = errors.New("the answer has a content encoding that was not asked for")
 	errReturned = errors.New("the request is over")
 )
 
@@ -57,8 +58,8 @@ func (b *watchedBody) Close() error {
 // readAnswer reads and closes a JSON answer's body.
 func readAnswer(res *http.Response) ([]byte, error) {
 	defer func() { _ = res.Body.Close() }()
-	if coding := res.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return nil, errors.New("the answer has a content encoding that was not asked for")
+	if encoded(res.Header) {
+		return nil, errEncoded
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err == nil && len(body) > maxAnswer {
@@ -94,4 +95,11 @@ func (l *lease) end() error {
 	defer l.mu.Unlock()
 	l.source = nil
 	return l.failed
+}
+
+// encoded reports whether a body would have to be inflated, which is never asked
+// for: a few bytes could become gigabytes.
+func encoded(h http.Header) bool {
+	coding := h.Get("Content-Encoding")
+	return coding != "" && coding != "identity"
 }

@@ -69,7 +69,7 @@ func (c *Client) do(ctx context.Context, r *call) (*answer, error) {
 	}
 	a := &answer{status: res.StatusCode, header: res.Header, body: body}
 	if err != nil {
-		return nil, r.unusable(a, hideText(err, key))
+		return nil, r.unusable(a, err)
 	}
 	return a, nil
 }

@@ -52,15 +52,19 @@ func (r *call) broken(err error, key secret.Value) *Error {
 	return e
 }
 
-// unusable is a 2xx answer that says nothing.
+// unusable is a 2xx answer that says nothing. Its body is free of the key
+// already.
 func (r *call) unusable(a *answer, err error) *Error {
-	return &Error{Op: r.op, Status: a.status, Code: "unusable_answer", Class: r.class(Unknown), Err: err}
+	return &Error{Op: r.op, Status: a.status, Code: "unusable_answer", Class: r.class(Unknown), Err: hideText(err, secret.Value{})}
 }
 
 // refusal is an answer with any status but 2xx.
 func (r *call) refusal(dialect Dialect, res *http.Response, body []byte, key secret.Value) *Error {
 	e := parseFailure(dialect, res.StatusCode, res.Header, body)
 	e.Op = r.op
+	if res.StatusCode/100 == 3 {
+		e.Message = "it redirects, which is never followed: check the base URL"
+	}
 	for _, field := range []*string{&e.Code, &e.Reason, &e.Message, &e.RequestID, &e.BatchID, &e.NativeBatchID} {
 		*field = clean(string(redact([]byte(*field), key)), maxErrorText)
 	}

@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
-
-	"batchkeeper/internal/secret"
 )
 
 // Upload sends an input file once, streaming it. A lost answer leaves a file
@@ -72,9 +69,9 @@ func (c *Client) Content(ctx context.Context, id string) (*Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	if coding := a.header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+	if encoded(a.header) {
 		_ = a.stream.Body.Close()
-		return nil, r.unusable(a, hideText(fmt.Errorf("it is encoded as %q, which was not asked for", coding), secret.Value{}))
+		return nil, r.unusable(a, errEncoded)
 	}
 	return &Content{Body: a.stream.Body, Length: a.stream.ContentLength}, nil
 }

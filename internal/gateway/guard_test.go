@@ -1,0 +1,259 @@
+package gateway_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"batchkeeper/internal/gateway"
+)
+
+func create(t *testing.T, c *gateway.Client, notAfter time.Time) *gateway.Error {
+	t.Helper()
+	_, err := c.Create(t.Context(), gateway.CreateRequest{InputFileID: "file-1", NotAfter: notAfter})
+	return failure(t, err)
+}
+
+func TestRefusedDialSubmitsNothing(t *testing.T) {
+	addr, _ := rawServer(t, func(net.Conn) {})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	closed := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	require.NotEqual(t, addr, closed)
+
+	c := client(t, "http://"+closed)
+	require.Equal(t, gateway.NothingSubmitted, create(t, c, time.Time{}).Class)
+
+	_, err = c.Batch(t.Context(), "batch_1")
+	require.Equal(t, gateway.TryLater, failure(t, err).Class)
+}
+
+func TestFailedTLSSubmitsNothing(t *testing.T) {
+	t.Run("certificate not trusted", func(t *testing.T) {
+		s := httptest.NewUnstartedServer(saysJSON(200, `{"id":"batch_1"}`))
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.StartTLS()
+		defer s.Close()
+		require.Equal(t, gateway.NothingSubmitted, create(t, client(t, s.URL), time.Time{}).Class)
+	})
+	t.Run("hung up during the handshake", func(t *testing.T) {
+		addr, _ := rawServer(t, func(conn net.Conn) { _, _ = conn.Read(make([]byte, 16)) })
+		require.Equal(t, gateway.NothingSubmitted, create(t, client(t, "https://"+addr), time.Time{}).Class)
+	})
+	t.Run("silent during the handshake", func(t *testing.T) {
+		addr, _ := rawServer(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+		c := client(t, "https://"+addr, func(c *gateway.Config) { c.ConnectTimeout = 50 * time.Millisecond })
+		require.Equal(t, gateway.NothingSubmitted, create(t, c, time.Time{}).Class)
+	})
+}
+
+// readRequest reads one request off a raw connection.
+func readRequest(conn net.Conn) {
+	if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}
+}
+
+func TestSentRequestWithoutUsableAnswer(t *testing.T) {
+	for name, handle := range map[string]func(net.Conn){
+		"closed at once":    func(net.Conn) {},
+		"read, then closed": readRequest,
+		"garbage":           func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, "\x00\x01garbage "+testKey+"\r\n\r\n") },
+		"cut body": func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"id\":")
+		},
+		"cut error": func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, "HTTP/1.1 500 No\r\nContent-Length: 99\r\n\r\nInt")
+		},
+		"not JSON": func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		},
+		"no id": func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+		},
+		"empty": func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n") },
+		"redirect": func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, "HTTP/1.1 307 Go\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
+		},
+		"compressed without asked": func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			addr, connections := rawServer(t, handle)
+			e := create(t, client(t, "http://"+addr), time.Now().Add(time.Minute))
+			require.Equal(t, gateway.Unknown, e.Class, "%v", e)
+			require.Equal(t, 1, connections(), "the request was sent again")
+			require.NotContains(t, e.Error(), testKey)
+			require.NotContains(t, fmt.Sprintf("%v %+v", e.Unwrap(), errors.Unwrap(e.Unwrap())), testKey)
+		})
+	}
+}
+
+// A kept-alive connection that the server closes is net/http's reason to send a
+// request again; a create call must not even use one.
+func TestCreateNeverUsesAKeptConnection(t *testing.T) {
+	var posts atomic.Int32
+	addr, connections := rawServer(t, func(conn net.Conn) {
+		reader := bufio.NewReader(conn)
+		for {
+			r, err := http.ReadRequest(reader)
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			if r.Method == http.MethodPost {
+				posts.Add(1)
+				return
+			}
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"id\":\"batch_1\"}")
+		}
+	})
+	c := client(t, "http://"+addr)
+	for range 3 {
+		_, err := c.Batch(t.Context(), "batch_1")
+		require.NoError(t, err)
+		require.Equal(t, gateway.Unknown, create(t, c, time.Time{}).Class)
+	}
+	require.EqualValues(t, 3, posts.Load())
+	require.Equal(t, 4, connections(), "one for the reads, one for each create")
+}
+
+// slowDial blocks each dial until the deadline has passed.
+func slowDial(until time.Time) func(*gateway.Config) {
+	return func(c *gateway.Config) {
+		c.Transport = &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			timer := time.NewTimer(time.Until(until) + 10*time.Millisecond)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		}}
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	t.Run("passed before", func(t *testing.T) {
+		s := serve(t, saysJSON(200, `{"id":"batch_1"}`))
+		e := create(t, client(t, s.URL), time.Now().Add(-time.Millisecond))
+		require.Equal(t, gateway.NothingSubmitted, e.Class)
+		require.Empty(t, s.requests())
+	})
+	t.Run("passed between dial and write", func(t *testing.T) {
+		received := make(chan int64, 1)
+		addr, connections := rawServer(t, func(conn net.Conn) {
+			n, _ := io.Copy(io.Discard, conn)
+			received <- n
+		})
+		deadline := time.Now().Add(100 * time.Millisecond)
+		e := create(t, client(t, "http://"+addr, slowDial(deadline)), deadline)
+		require.Equal(t, gateway.NothingSubmitted, e.Class)
+		require.ErrorContains(t, e, "nothing was sent")
+		require.Equal(t, 1, connections())
+		require.Zero(t, <-received, "bytes left after the deadline")
+	})
+	t.Run("passed between dial and write, over TLS", func(t *testing.T) {
+		s := httptest.NewUnstartedServer(saysJSON(200, `{"id":"batch_1"}`))
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.StartTLS()
+		defer s.Close()
+		deadline := time.Now().Add(100 * time.Millisecond)
+		c := client(t, s.URL, slowDial(deadline), func(c *gateway.Config) {
+			c.Transport.(*http.Transport).TLSClientConfig = s.Client().Transport.(*http.Transport).TLSClientConfig //nolint:forcetypeassert // set by slowDial
+		})
+		e := create(t, c, deadline)
+		require.Equal(t, gateway.NothingSubmitted, e.Class)
+		require.ErrorContains(t, e, "nothing was sent")
+		require.Equal(t, "batch_1", mustCreate(t, c, time.Time{}).ID)
+	})
+	t.Run("passes after the first byte", func(t *testing.T) {
+		deadline := time.Now().Add(50 * time.Millisecond)
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			<-time.After(time.Until(deadline) + 10*time.Millisecond)
+			saysJSON(200, `{"id":"batch_1"}`)(w, r)
+		})
+		require.Equal(t, "batch_1", mustCreate(t, client(t, s.URL), deadline).ID)
+	})
+}
+
+func mustCreate(t *testing.T, c *gateway.Client, notAfter time.Time) gateway.Batch {
+	t.Helper()
+	b, err := c.Create(t.Context(), gateway.CreateRequest{InputFileID: "file-1", NotAfter: notAfter})
+	require.NoError(t, err)
+	return b
+}
+
+func TestCanceledContext(t *testing.T) {
+	t.Run("before anything is sent", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := client(t, serve(t, saysJSON(200, `{}`)).URL).Create(ctx, gateway.CreateRequest{InputFileID: "file-1"})
+		require.Equal(t, gateway.NothingSubmitted, failure(t, err).Class)
+		require.ErrorIs(t, err, context.Canceled)
+	})
+	t.Run("while waiting for the answer", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := serve(t, func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() })
+		_, err := client(t, s.URL).Create(ctx, gateway.CreateRequest{InputFileID: "file-1"})
+		require.Equal(t, gateway.Unknown, failure(t, err).Class)
+		require.ErrorIs(t, err, context.Canceled)
+	})
+}
+
+func TestHeaderTimeout(t *testing.T) {
+	addr, _ := rawServer(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+	c := client(t, "http://"+addr, func(c *gateway.Config) { c.HeaderTimeout = 30 * time.Millisecond })
+	require.Equal(t, gateway.Unknown, create(t, c, time.Time{}).Class)
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestNothingIsProvenAboutAForeignTransport(t *testing.T) {
+	c := client(t, "http://gateway.test", func(c *gateway.Config) {
+		c.Transport = roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("dial refused, it says") })
+	})
+	require.Equal(t, gateway.Unknown, create(t, c, time.Time{}).Class)
+}
+
+// brokenRows fail in the middle, as a store may.
+func TestRowsThatCannotBeReadSubmitNothing(t *testing.T) {
+	for name, rows := range map[string]io.Reader{
+		"reader fails": io.MultiReader(strings.NewReader("{\"custom_id\":\"a\"}\n"), lostStore{}),
+		"not JSON":     strings.NewReader("{\"custom_id\":\"a\"}\n{\"custom_id\":\n"),
+		"breaks out":   strings.NewReader(`{}],"webhook_endpoint_id":"x","z":[{}` + "\n"),
+		"not a row":    strings.NewReader("1\n"),
+		"none":         strings.NewReader("\n \r\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, says(400, "text/plain", "cut"))
+			_, err := client(t, s.URL).Create(t.Context(), gateway.CreateRequest{Rows: rows})
+			e := failure(t, err)
+			require.Equal(t, gateway.NothingSubmitted, e.Class, "%v", err)
+			require.ErrorContains(t, err, "row")
+		})
+	}
+}
