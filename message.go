@@ -1,0 +1,93 @@
+package batchkeeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"batchkeeper/batch"
+)
+
+// Cancel asks the run to cancel its batch and returns the state once the gateway
+// has accepted or refused; what was answered is collected after that.
+// ErrAlreadyFinished: the run has ended, or its batch has. It needs a worker:
+// see CancelAsync.
+func (r *Run) Cancel(ctx context.Context, req batch.CancelRequest) (batch.State, error) {
+	state, err := r.update(ctx, batch.UpdateCancel, req)
+	if errors.Is(err, ErrRefused) {
+		if now, failed := r.State(ctx); failed == nil && now.LifecycleStatus.IsTerminal() {
+			return now, fmt.Errorf("cancel %s: %w: the batch is %s", r.id, ErrAlreadyFinished, now.Status)
+		}
+	}
+	return state, err
+}
+
+// CancelAsync leaves the request to cancel with the run and returns: it takes
+// effect when a worker has it. ErrAlreadyFinished: the run has ended.
+func (r *Run) CancelAsync(ctx context.Context, req batch.CancelRequest) error {
+	for {
+		at, err := r.current(ctx)
+		if err != nil {
+			return fmt.Errorf("cancel %s: %w", r.id, err)
+		}
+		if !at.open() {
+			return fmt.Errorf("cancel %s: %w", r.id, ErrAlreadyFinished)
+		}
+		err = translate(r.client.SignalWorkflow(ctx, r.id, at.runID, batch.SignalCancel, req))
+		if errors.Is(err, ErrNotFound) {
+			continue // it has ended, or continued as new, in between
+		}
+		if err != nil {
+			return fmt.Errorf("cancel %s: %w", r.id, err)
+		}
+		return nil
+	}
+}
+
+// Refresh makes the run read its batch now and returns the fresh state.
+func (r *Run) Refresh(ctx context.Context) (batch.State, error) {
+	return r.update(ctx, batch.UpdateRefresh)
+}
+
+// Settle is an operator's word on an ambiguous create. ErrRefused: the create is
+// not ambiguous, or the named batch is not this run's.
+func (r *Run) Settle(ctx context.Context, req batch.SettleRequest) (batch.State, error) {
+	return r.update(ctx, batch.UpdateSettle, req)
+}
+
+// lostUpdate is the server's type for an update whose workflow ended under it.
+const lostUpdate = "AcceptedUpdateCompletedWorkflow"
+
+func (r *Run) update(ctx context.Context, name string, args ...any) (batch.State, error) {
+	var state batch.State
+	handle, err := r.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: r.id, FirstExecutionRunID: r.first, UpdateName: name, Args: args,
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		err = handle.Get(ctx, &state)
+	}
+	if err != nil {
+		return batch.State{}, fmt.Errorf("%s %s: %w", name, r.id, r.updateError(ctx, err))
+	}
+	return state, nil
+}
+
+func (r *Run) updateError(ctx context.Context, err error) error {
+	if refused, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		if refused.Type() == lostUpdate {
+			return ErrAlreadyFinished
+		}
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if err = translate(err); !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if at, failed := r.current(ctx); failed == nil && !at.open() {
+		return ErrAlreadyFinished
+	}
+	return err
+}
