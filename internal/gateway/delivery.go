@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"batchkeeper/internal/strictjson"
 )
@@ -119,7 +118,7 @@ func (d Delivery) check() error {
 		return fmt.Errorf("parse delivery: %w: a negative attempt", ErrMalformed)
 	}
 	for _, field := range []string{d.EventID, d.EventType, d.DeliveryKey, d.BatchID, d.SessionID, d.Status, d.LifecycleStatus, d.Kind} {
-		if len(field) > maxDeliveryField || strings.ContainsFunc(field, unicode.IsControl) {
+		if field != clean(field, maxDeliveryField) {
 			return fmt.Errorf("parse delivery: %w: a field is too long or holds control characters", ErrMalformed)
 		}
 	}

@@ -69,9 +69,9 @@ func readRequest(conn net.Conn) {
 
 func TestSentRequestWithoutUsableAnswer(t *testing.T) {
 	for name, handle := range map[string]func(net.Conn){
-		"closed at once":    func(net.Conn) {},
-		"read, then closed": readRequest,
-		"garbage":           func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, "\x00\x01garbage "+testKey+"\r\n\r\n") },
+		"closed after a byte": func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) },
+		"read, then closed":   readRequest,
+		"garbage":             func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, "\x00\x01garbage "+testKey+"\r\n\r\n") },
 		"cut body": func(c net.Conn) {
 			readRequest(c)
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"id\":")
