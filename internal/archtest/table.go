@@ -74,7 +74,8 @@ var Imports = Table{
 	"devstack/stack": anything,
 
 	// Tests, and what they stand on.
-	"internal/archtest":            {},
-	"internal/gateway/gatewaytest": anything,
-	"test/system":                  anything,
+	"internal/archtest":                        {},
+	"internal/gateway/gatewaytest":             anything,
+	"internal/gateway/gatewaytest/conformance": anything,
+	"test/system":                              anything,
 }
