@@ -34,7 +34,7 @@ func (s *Server) receiveCreate(r *http.Request) (*createRequest, error) {
 		return err
 	})
 	c.size = size
-	if err != nil {
+	if err != nil || size > createBodyCap {
 		return c, err
 	}
 	c.invalid = c.readTop() != nil
