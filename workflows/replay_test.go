@@ -1,0 +1,76 @@
+package workflows_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"batchkeeper/batch"
+	"batchkeeper/workflows"
+)
+
+// scenarios are the histories that every release must have recorded: a replay
+// over an empty folder would prove nothing.
+var scenarios = []string{
+	"completed-by-webhook", "completed-by-polling", "cancelled-by-update", "cancelled-by-temporal",
+	"expired", "lost-create", "rejected-input", "continued-as-new",
+}
+
+// TestHistoriesReplay runs today's code over the histories of every release. A
+// failure here means that a worker with this code would break runs that are
+// open now: change the code back, or version the change.
+func TestHistoriesReplay(t *testing.T) {
+	releases, err := filepath.Glob(filepath.Join("testdata", "histories", "*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, releases, "no recorded histories: run make record")
+	for _, release := range releases {
+		for _, scenario := range scenarios {
+			t.Run(filepath.Base(release)+"/"+scenario, func(t *testing.T) {
+				recorded := read(t, filepath.Join(release, scenario+".json"))
+				require.NoError(t, replay(recorded))
+			})
+		}
+	}
+}
+
+// TestReplayNoticesChangedCommands proves that the test above can fail: a
+// history whose first activity has another name does not replay.
+func TestReplayNoticesChangedCommands(t *testing.T) {
+	releases, err := filepath.Glob(filepath.Join("testdata", "histories", "*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, releases)
+	recorded := read(t, filepath.Join(releases[0], "completed-by-polling.json"))
+	for _, e := range recorded.GetEvents() {
+		if e.GetEventType() == enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED {
+			e.GetActivityTaskScheduledEventAttributes().ActivityType.Name = "SomethingElse"
+			break
+		}
+	}
+	require.ErrorContains(t, replay(recorded), "TMPRL1100")
+}
+
+func read(t *testing.T, path string) *history.History {
+	t.Helper()
+	f, err := os.Open(path)
+	require.NoError(t, err, "a scenario is missing: run make record")
+	defer f.Close()
+	h, err := client.HistoryFromJSON(f, client.HistoryJSONOptions{})
+	require.NoError(t, err)
+	require.Greater(t, len(h.GetEvents()), 5)
+	return h
+}
+
+func replay(h *history.History) error {
+	replayer := worker.NewWorkflowReplayer()
+	replayer.RegisterWorkflowWithOptions(workflows.BatchWorkflow, workflow.RegisterOptions{Name: batch.WorkflowBatch})
+	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h)
+}
