@@ -57,7 +57,8 @@ func New(o Options) *Activities {
 func (a *Activities) gateway(d batch.Dialect) (*gateway.Client, error) {
 	c := a.gateways[d]
 	if c == nil {
-		return nil, fault(batch.KindMisconfigured, fmt.Errorf("this worker has no gateway that speaks %q: set PHASEO_BASE_URL and PHASEO_API_KEY (or OPENAI_…)", d))
+		return nil, fault(batch.KindMisconfigured, fmt.Errorf(
+			"this worker has no gateway that speaks %q: set PHASEO_BASE_URL and PHASEO_API_KEY (or OPENAI_…)", d))
 	}
 	return c, nil
 }

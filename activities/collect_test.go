@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -78,7 +79,7 @@ func TestPollAndCancel(t *testing.T) {
 	require.Contains(t, out.Problem, "batch_not_found_or_not_owned")
 	script(t, w, gatewaytest.OpRetrieve, gatewaytest.Fault{Kind: gatewaytest.FaultNamed, Value: "rate_limited", Header: map[string]string{"Retry-After": "17"}})
 	out = must(w, w.acts.Poll, in)
-	require.Equal(t, 17.0, out.RetryAfter.Seconds())
+	require.Equal(t, 17*time.Second, out.RetryAfter)
 	require.False(t, out.NotFound)
 
 	cancel := activities.CancelInput{Dialect: batch.DialectPhaseo, BatchID: id}

@@ -109,7 +109,8 @@ func (w *world) text(key string) string {
 func rows(n int) string {
 	var b strings.Builder
 	for i := range n {
-		fmt.Fprintf(&b, `{"custom_id":"row-%d","method":"POST","url":"/v1/responses","body":{"model":"gpt-5-mini-2025-08-07","input":"say %d","max_output_tokens":16}}`+"\n", i, i)
+		fmt.Fprintf(&b, `{"custom_id":"row-%d","method":"POST","url":"/v1/responses",`+
+			`"body":{"model":"gpt-5-mini-2025-08-07","input":"say %d","max_output_tokens":16}}`+"\n", i, i)
 	}
 	return b.String()
 }

@@ -69,7 +69,7 @@ type sourceReader struct {
 
 func (s *sourceReader) Read(p []byte) (int, error) {
 	n, err := s.Reader.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader promises io.EOF itself
+	if err != nil && err != io.EOF {
 		s.err = err
 	}
 	return n, err

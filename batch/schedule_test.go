@@ -33,8 +33,10 @@ func TestNextPoll(t *testing.T) {
 		"finish pulls forward":     {batch.PollPolicy{}, measured(10*time.Hour, 90, time.Hour, 100), 0, 400 * time.Second},
 		"finish is never too soon": {batch.PollPolicy{}, measured(10*time.Hour, 999, time.Hour, 1000), 0, 15 * time.Second},
 		"finish far away":          {batch.PollPolicy{}, measured(time.Hour, 1, time.Hour, 1000), 0, 3 * time.Minute},
-		"no rate yet":              {batch.PollPolicy{}, batch.PollHistory{Since: t0.Add(-time.Hour), FirstAt: t0, LastAt: t0, FirstDone: 5, LastDone: 5, Total: 10}, 0, 3 * time.Minute},
-		"all done, finalizing":     {batch.PollPolicy{}, batch.PollHistory{Since: t0.Add(-24 * time.Hour), LastDone: 10, Total: 10, ChangedAt: t0.Add(-time.Minute)}, 0, time.Minute},
+		"no rate yet": {batch.PollPolicy{}, batch.PollHistory{Since: t0.Add(-time.Hour), FirstAt: t0,
+			LastAt: t0, FirstDone: 5, LastDone: 5, Total: 10}, 0, 3 * time.Minute},
+		"all done, finalizing": {batch.PollPolicy{}, batch.PollHistory{Since: t0.Add(-24 * time.Hour), LastDone: 10,
+			Total: 10, ChangedAt: t0.Add(-time.Minute)}, 0, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, tc.want, batch.NextPoll(tc.policy, tc.history, t0, tc.after))

@@ -140,7 +140,7 @@ func TestObserve(t *testing.T) {
 	require.Equal(t, "m", s.Model, "a view that leaves a field out does not erase it")
 	s.Observe(batch.Snapshot{BatchID: "b", Status: "completed", OutputFileID: "f", Webhook: &batch.GatewayWebhook{TotalAttempts: 2}})
 	require.Equal(t, 100, s.Progress)
-	require.Equal(t, 2, s.Webhook.TotalAttempts)
+	require.Equal(t, int64(2), s.Webhook.TotalAttempts)
 	s.Observe(batch.Snapshot{BatchID: "b", Status: "in_progress"})
 	require.Equal(t, batch.StatusCompleted, s.Status, "terminal is sticky")
 }

@@ -293,6 +293,7 @@ func (r *run) timedOut() error {
 func (r *run) unsettled() error {
 	s := r.submission()
 	return end(batch.OutcomeSubmissionUnknown, fmt.Sprintf(
-		"whether a batch exists was not settled within settle_timeout (%s): session %s, posts %d, last answer %q, batch ids seen %v, input file %q; look for the session at the provider before starting again",
+		"whether a batch exists was not settled within settle_timeout (%s): session %s, posts %d, last answer %q, "+
+			"batch ids seen %v, input file %q; look for the session at the provider before starting again",
 		r.job.SettleTimeout, r.session, s.Posts, s.LastAnswer, s.Hints, r.state.InputFileID))
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
@@ -50,7 +50,7 @@ func TestReplayNoticesChangedCommands(t *testing.T) {
 	require.NotEmpty(t, releases)
 	recorded := read(t, filepath.Join(releases[0], "completed-by-polling.json"))
 	for _, e := range recorded.GetEvents() {
-		if e.GetEventType() == enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED {
+		if e.GetEventType() == enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED {
 			e.GetActivityTaskScheduledEventAttributes().ActivityType.Name = "SomethingElse"
 			break
 		}
@@ -58,7 +58,7 @@ func TestReplayNoticesChangedCommands(t *testing.T) {
 	require.ErrorContains(t, replay(recorded), "TMPRL1100")
 }
 
-func read(t *testing.T, path string) *history.History {
+func read(t *testing.T, path string) *historypb.History {
 	t.Helper()
 	f, err := os.Open(path)
 	require.NoError(t, err, "a scenario is missing: run make record")
@@ -69,7 +69,7 @@ func read(t *testing.T, path string) *history.History {
 	return h
 }
 
-func replay(h *history.History) error {
+func replay(h *historypb.History) error {
 	replayer := worker.NewWorkflowReplayer()
 	replayer.RegisterWorkflowWithOptions(workflows.BatchWorkflow, workflow.RegisterOptions{Name: batch.WorkflowBatch})
 	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h)

@@ -152,9 +152,8 @@ const plainJob = `{"input":"in.jsonl"}`
 // ending is how a run ended: its result, whatever the Temporal status.
 type ending struct {
 	batch.Result
-	status  string // completed, canceled, or the type of the failure
-	err     error
-	carried *batch.Job // continue-as-new's input
+	status string // completed, canceled, or the type of the failure
+	err    error
 }
 
 func (w *world) ending() ending {

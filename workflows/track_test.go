@@ -177,7 +177,7 @@ func TestTroubleWithReadsIsWaitedOut(t *testing.T) {
 	w.at(5*time.Minute, func() { require.Equal(t, "429", w.state().Problem) })
 	e := w.run(plainJob)
 	require.Equal(t, batch.OutcomeCompleted, e.Outcome)
-	require.Equal(t, 10*time.Minute, at[2].Sub(at[1]), "Retry-After is honoured")
+	require.Equal(t, 10*time.Minute, at[2].Sub(at[1]), "Retry-After is honored")
 	require.Empty(t, e.Problem)
 }
 

@@ -4,22 +4,22 @@
 package visibility
 
 import (
-	"go.temporal.io/api/enums/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 
 	"batchkeeper/batch"
 )
 
 // Definitions are the search attributes that the namespace must have, by name.
-func Definitions() map[string]enums.IndexedValueType {
-	out := map[string]enums.IndexedValueType{
-		batch.AttrRows:     enums.INDEXED_VALUE_TYPE_INT,
-		batch.AttrProgress: enums.INDEXED_VALUE_TYPE_INT,
+func Definitions() map[string]enumspb.IndexedValueType {
+	out := map[string]enumspb.IndexedValueType{
+		batch.AttrRows:     enumspb.INDEXED_VALUE_TYPE_INT,
+		batch.AttrProgress: enumspb.INDEXED_VALUE_TYPE_INT,
 	}
 	for _, name := range []string{
 		batch.AttrLifecycleStatus, batch.AttrOutcome, batch.AttrBatchID, batch.AttrProvider, batch.AttrModel,
 	} {
-		out[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
+		out[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
 	}
 	return out
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/api/enums/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
@@ -37,8 +37,8 @@ func ensureAttributes(ctx context.Context, c client.Client, logger *slog.Logger)
 
 // registrar is what the check needs of a server.
 type registrar interface {
-	Register(ctx context.Context, attributes map[string]enums.IndexedValueType) error
-	Registered(ctx context.Context) (map[string]enums.IndexedValueType, error)
+	Register(ctx context.Context, attributes map[string]enumspb.IndexedValueType) error
+	Registered(ctx context.Context) (map[string]enumspb.IndexedValueType, error)
 	Namespace() string
 }
 
@@ -71,7 +71,7 @@ func awaitAttributes(ctx context.Context, r registrar, logger *slog.Logger, retr
 }
 
 // compare names what is missing and what has another type, in order.
-func compare(want, have map[string]enums.IndexedValueType) (missing, wrong []string) {
+func compare(want, have map[string]enumspb.IndexedValueType) (missing, wrong []string) {
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		switch got, ok := have[name]; {
 		case !ok:
@@ -83,7 +83,7 @@ func compare(want, have map[string]enums.IndexedValueType) (missing, wrong []str
 	return missing, wrong
 }
 
-func commands(namespace string, missing []string, want map[string]enums.IndexedValueType) string {
+func commands(namespace string, missing []string, want map[string]enumspb.IndexedValueType) string {
 	var b strings.Builder
 	for _, name := range missing {
 		fmt.Fprintf(&b, "  temporal operator search-attribute create --namespace %s --name %s --type %s\n", namespace, name, want[name])
@@ -101,7 +101,7 @@ func (o *operator) Namespace() string { return o.namespace }
 
 // Register adds the attributes; on a server that leaves this to somebody else
 // it does nothing.
-func (o *operator) Register(ctx context.Context, attributes map[string]enums.IndexedValueType) error {
+func (o *operator) Register(ctx context.Context, attributes map[string]enumspb.IndexedValueType) error {
 	_, err := o.client.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
 		Namespace: o.namespace, SearchAttributes: attributes,
 	})
@@ -114,7 +114,7 @@ func (o *operator) Register(ctx context.Context, attributes map[string]enums.Ind
 
 // Registered lists the custom attributes. It asks the operator service and,
 // where that is closed, the workflow service.
-func (o *operator) Registered(ctx context.Context) (map[string]enums.IndexedValueType, error) {
+func (o *operator) Registered(ctx context.Context) (map[string]enumspb.IndexedValueType, error) {
 	list, err := o.client.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: o.namespace})
 	if err == nil {
 		return list.GetCustomAttributes(), nil
