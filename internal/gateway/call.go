@@ -1,16 +1,12 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/openai/openai-go/v3/option"
 
@@ -53,7 +49,7 @@ func (c *Client) do(ctx context.Context, r *call) (*answer, error) {
 	if err != nil {
 		return nil, r.unsent(err)
 	}
-	res, err := c.send(ctx, r, key)
+	res, err := c.send(ctx, r, key) //nolint:bodyclose // readAnswer closes it, or whoever asked for the stream
 	if err != nil {
 		return nil, r.broken(err, key)
 	}
@@ -84,25 +80,7 @@ var (
 // bound.
 func (c *Client) send(ctx context.Context, r *call, key secret.Value) (*http.Response, error) {
 	var answered, passed *http.Response
-	take := func(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
-		watched, cancel := context.WithCancelCause(req.Context())
-		req = req.WithContext(watched)
-		req.GetBody = nil // nobody gets to send this request a second time
-		if r.length >= 0 && r.body != nil {
-			req.ContentLength = r.length
-		}
-		res, err := next(req)
-		if err != nil {
-			cancel(err)
-			return nil, err
-		}
-		res.Body = watchBody(watched, cancel, res.Body, c.config.IdleTimeout)
-		answered = res
-		if res.StatusCode/100 != 2 {
-			return nil, errNotOK
-		}
-		return res, nil
-	}
+	take := c.taker(r, &answered)
 	opts := []option.RequestOption{option.WithAPIKey(key.Reveal()), option.WithMiddleware(take)}
 	for name, value := range r.header {
 		opts = append(opts, option.WithHeader(name, value))
@@ -124,6 +102,30 @@ func (c *Client) send(ctx context.Context, r *call, key secret.Value) (*http.Res
 	return nil, err
 }
 
+// taker is the innermost step around the HTTP client: it settles how the request
+// goes out and puts the answer into taken.
+func (c *Client) taker(r *call, taken **http.Response) option.Middleware {
+	return func(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
+		watched, cancel := context.WithCancelCause(req.Context())
+		req = req.WithContext(watched)
+		req.GetBody = nil // nobody gets to send this request a second time
+		if r.length >= 0 && r.body != nil {
+			req.ContentLength = r.length
+		}
+		res, err := next(req)
+		if err != nil {
+			cancel(err)
+			return nil, err
+		}
+		res.Body = watchBody(watched, cancel, res.Body, c.config.IdleTimeout)
+		*taken = res
+		if res.StatusCode/100 != 2 {
+			return nil, errNotOK
+		}
+		return res, nil
+	}
+}
+
 // connect chooses the HTTP client: a guarded request gets one of its own.
 func (c *Client) connect(ctx context.Context, r *call) (*http.Client, context.Context, func()) {
 	if r.guard == nil {
@@ -135,32 +137,4 @@ func (c *Client) connect(ctx context.Context, r *call) (*http.Client, context.Co
 		return c.http, ctx, func() {}
 	}
 	return &http.Client{Transport: t, CheckRedirect: stayHere}, r.guard.watch(ctx), t.CloseIdleConnections
-}
-
-// below returns collection/id with the id escaped, or an error for an id that
-// could mean anything but one path segment: the gateway cuts ids out of the raw
-// URL text.
-func below(collection, id string) (string, error) {
-	switch {
-	case id == "" || id == "." || id == "..":
-		return "", errors.New("the id is empty or a path step")
-	case len(id) > maxID:
-		return "", errors.New("the id is longer than 256 bytes")
-	case strings.ContainsAny(id, `/\?#`) || strings.ContainsFunc(id, unicode.IsControl):
-		return "", errors.New("the id holds a character that ids do not have")
-	}
-	return collection + "/" + url.PathEscape(id), nil
-}
-
-const maxID = 256
-
-// minRedactable is below any key's length: replacing a shorter text would
-// mangle answers without hiding anything.
-const minRedactable = 8
-
-func redact(text []byte, key secret.Value) []byte {
-	if len(key.Reveal()) < minRedactable {
-		return text
-	}
-	return bytes.ReplaceAll(text, []byte(key.Reveal()), []byte("[redacted]"))
 }

@@ -13,7 +13,8 @@ import (
 
 // The shapes in which the gateway answers.
 func flat(code, reason string, status int) string {
-	return fmt.Sprintf(`{"error":%q,"reason":%q,"request_id":"G-01K3","workspace_id":"ws","status_code":%d,"error_type":"user","error_origin":"user","generation_id":"G-01K3"}`, code, reason, status)
+	return fmt.Sprintf(`{"error":%q,"reason":%q,"request_id":"G-01K3","workspace_id":"ws","status_code":%d,
+		"error_type":"user","error_origin":"user","generation_id":"G-01K3"}`, code, reason, status)
 }
 
 func boxed(kind, reason, more string) string {
@@ -21,7 +22,12 @@ func boxed(kind, reason, more string) string {
 }
 
 const (
-	gate = `{"error":"forbidden","reason":"batch_api_feature_flag_disabled","message":"Not enabled.","feature_gate":"batch_api","request_id":"G-01K3","workspace_id":"ws","status_code":403,"error_type":"user","error_origin":"gateway","generation_id":"G-01K3"}`
+	gate = `{"error":"forbidden","reason":"batch_api_feature_flag_disabled","message":"Not enabled.","feature_gate":"batch_api",
+		"request_id":"G-01K3","workspace_id":"ws","status_code":403,"error_type":"user","error_origin":"gateway","generation_id":"G-01K3"}`
+
+	badKey = "unauthorised" //nolint:misspell // the gateway's spelling
+	lost   = "upstream_outcome_unknown"
+	stored = "async_job_persistence_failed"
 
 	upstream = `{"error":{"message":"No such batch","type":"invalid_request_error","param":null,"code":"not_found"}}`
 	batchRef = `,"batch_id":"batch_01K3","native_batch_id":"batch_68a9","status":"validating"`
@@ -37,9 +43,9 @@ var answers = []struct {
 	envelope gateway.Envelope
 	class    gateway.Class
 }{
-	{"no key", 401, flat("unauthorised", "invalid_secret", 401), gateway.EnvelopeA, gateway.TryLater},
-	{"database behind a 401", 401, flat("unauthorised", "db_error", 401), gateway.EnvelopeA, gateway.TryLater},
-	{"pepper behind a 401", 401, flat("unauthorised", "server_misconfig_missing_pepper", 401), gateway.EnvelopeA, gateway.TryLater},
+	{"no key", 401, flat(badKey, "invalid_secret", 401), gateway.EnvelopeA, gateway.TryLater},
+	{"database behind a 401", 401, flat(badKey, "db_error", 401), gateway.EnvelopeA, gateway.TryLater},
+	{"pepper behind a 401", 401, flat(badKey, "server_misconfig_missing_pepper", 401), gateway.EnvelopeA, gateway.TryLater},
 	{"gate", 403, gate, gateway.EnvelopeC, gateway.TryLater},
 	{"guardrail", 403, flat("guardrail_blocked", "prompt", 403), gateway.EnvelopeA, gateway.Refused},
 	{"provider preview", 403, boxed("forbidden", "batch_provider_preview_disabled", ""), gateway.EnvelopeB, gateway.Refused},
@@ -91,12 +97,12 @@ var answers = []struct {
 	{"submission record", 503, boxed("gateway_error", "batch_submission_persistence_failed", ""), gateway.EnvelopeB, gateway.NothingSubmitted},
 	{"other 503", 503, boxed("gateway_error", "surprise", ""), gateway.EnvelopeB, gateway.Unknown},
 	{"provider's 503", 503, upstream, gateway.EnvelopeD, gateway.Unknown},
-	{"outcome unknown, no answer", 502, boxed("upstream_outcome_unknown", "batch_provider_create_outcome_unknown", lostRef), gateway.EnvelopeB, gateway.Unknown},
-	{"outcome unknown, HTTP", 502, boxed("upstream_outcome_unknown", "batch_provider_create_http_503_outcome_unknown", lostRef), gateway.EnvelopeB, gateway.Unknown},
-	{"outcome unknown, no id", 502, boxed("upstream_outcome_unknown", "batch_create_missing_native_id", lostRef), gateway.EnvelopeB, gateway.Unknown},
-	{"accepted, not recorded", 502, boxed("async_job_persistence_failed", "", batchRef), gateway.EnvelopeB, gateway.Accepted},
+	{"outcome unknown, no answer", 502, boxed(lost, "batch_provider_create_outcome_unknown", lostRef), gateway.EnvelopeB, gateway.Unknown},
+	{"outcome unknown, HTTP", 502, boxed(lost, "batch_provider_create_http_503_outcome_unknown", lostRef), gateway.EnvelopeB, gateway.Unknown},
+	{"outcome unknown, no id", 502, boxed(lost, "batch_create_missing_native_id", lostRef), gateway.EnvelopeB, gateway.Unknown},
+	{"accepted, not recorded", 502, boxed(stored, "", batchRef), gateway.EnvelopeB, gateway.Accepted},
 	{"accepted, rows refused", 502, boxed("upstream_error", "x_ai_batch_requests_failed", batchRef), gateway.EnvelopeB, gateway.Accepted},
-	{"accepted, but which", 502, boxed("async_job_persistence_failed", "", ""), gateway.EnvelopeB, gateway.Unknown},
+	{"accepted, but which", 502, boxed(stored, "", ""), gateway.EnvelopeB, gateway.Unknown},
 	{"upload without id", 502, boxed("upstream_error", "batch_file_upload_missing_id", ""), gateway.EnvelopeB, gateway.NothingSubmitted},
 	{"upload without key", 502, boxed("upstream_error", "openai_key_missing", ""), gateway.EnvelopeB, gateway.NothingSubmitted},
 	{"other upstream error", 502, boxed("upstream_error", "surprise", ""), gateway.EnvelopeB, gateway.Unknown},
@@ -157,10 +163,22 @@ func TestErrorFields(t *testing.T) {
 		body string
 		want gateway.Error
 	}{
-		"flat":     {flat("not_found", "batch_not_found_or_not_owned", 404), gateway.Error{Code: "not_found", Reason: "batch_not_found_or_not_owned", RequestID: "G-01K3"}},
-		"gate":     {gate, gateway.Error{Code: "forbidden", Reason: "batch_api_feature_flag_disabled", Message: "Not enabled.", RequestID: "G-01K3"}},
-		"nested":   {boxed("upstream_outcome_unknown", "why", lostRef), gateway.Error{Code: "upstream_outcome_unknown", Reason: "why", Message: "m", RequestID: "G-01K3", BatchID: "batch_01K3"}},
-		"accepted": {boxed("async_job_persistence_failed", "", batchRef), gateway.Error{Code: "async_job_persistence_failed", Message: "m", RequestID: "req_1", BatchID: "batch_01K3", NativeBatchID: "batch_68a9"}},
+		"flat": {
+			flat("not_found", "batch_not_found_or_not_owned", 404),
+			gateway.Error{Code: "not_found", Reason: "batch_not_found_or_not_owned", RequestID: "G-01K3"},
+		},
+		"gate": {
+			gate,
+			gateway.Error{Code: "forbidden", Reason: "batch_api_feature_flag_disabled", Message: "Not enabled.", RequestID: "G-01K3"},
+		},
+		"nested": {
+			boxed(lost, "why", lostRef),
+			gateway.Error{Code: lost, Reason: "why", Message: "m", RequestID: "G-01K3", BatchID: "batch_01K3"},
+		},
+		"accepted": {
+			boxed(stored, "", batchRef),
+			gateway.Error{Code: stored, Message: "m", RequestID: "req_1", BatchID: "batch_01K3", NativeBatchID: "batch_68a9"},
+		},
 		"provider": {upstream, gateway.Error{Code: "not_found", Message: "No such batch", RequestID: "req_1"}},
 		"text":     {"Internal\x00 Server\nError", gateway.Error{Message: "Internal Server Error", RequestID: "req_1"}},
 		"odd":      {`{"error":{"type":7,"message":["x"],"code":"c"}}`, gateway.Error{Code: "c", RequestID: "req_1"}},

@@ -2,9 +2,7 @@ package gateway_test
 
 import (
 	"errors"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -168,7 +166,7 @@ func TestNoKeyNoRequest(t *testing.T) {
 // A server may echo what it was sent, in any place.
 func TestTheKeyIsNeverHandedOn(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
-		"in a flat error":   saysJSON(401, flat("unauthorised", "bad key "+testKey, 401)),
+		"in a flat error":   saysJSON(401, flat(badKey, "bad key "+testKey, 401)),
 		"in a nested error": saysJSON(400, boxed("validation_error", "r", `,"batch_id":"`+testKey+`"`)),
 		"escaped":           saysJSON(400, `{"error":"x","reason":"\u0070haseo_v1_sk_testkid_secret0"}`),
 		"in text":           says(500, "text/plain", "Authorization: Bearer "+testKey),
@@ -203,52 +201,6 @@ func TestErrorTextIsOneShortLine(t *testing.T) {
 	require.NotContains(t, err.Error(), "\x1b")
 	require.NotContains(t, err.Error(), "\u202e")
 	require.Contains(t, err.Error(), "gateway: read batch: HTTP 502")
-}
-
-func TestAnswersAreBounded(t *testing.T) {
-	endless := func(status int) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(status)
-			block := strings.Repeat(" ", 1<<20)
-			for r.Context().Err() == nil {
-				if _, err := io.WriteString(w, block); err != nil {
-					return
-				}
-			}
-		}
-	}
-	for _, status := range []int{200, 500} {
-		_, err := client(t, serve(t, endless(status)).URL).Batch(t.Context(), "batch_1")
-		require.Equal(t, gateway.TryLater, failure(t, err).Class)
-	}
-}
-
-// silent sends the beginning of a body and then nothing more.
-func silent(t *testing.T) *httptest.Server {
-	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // only then does a server notice that its client is gone
-		_, _ = io.WriteString(w, `{"id":`)
-		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done()
-	}))
-	t.Cleanup(s.Close)
-	return s
-}
-
-func TestSilenceEndsABody(t *testing.T) {
-	c := client(t, silent(t).URL, func(c *gateway.Config) { c.IdleTimeout = 50 * time.Millisecond })
-	_, err := c.Batch(t.Context(), "batch_1")
-	require.ErrorContains(t, err, "silent")
-	require.Equal(t, gateway.TryLater, failure(t, err).Class)
-	require.Equal(t, gateway.Unknown, create(t, c, time.Time{}).Class)
-
-	content, err := c.Content(t.Context(), "file-1")
-	require.NoError(t, err)
-	_, err = io.ReadAll(content.Body)
-	require.ErrorContains(t, err, "silent")
-	require.NoError(t, content.Body.Close())
 }
 
 func TestClientMayBeShared(t *testing.T) {

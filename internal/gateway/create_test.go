@@ -29,7 +29,8 @@ func TestCreateBodies(t *testing.T) {
 		want    string
 	}{
 		"file": {gateway.Phaseo, "file-1", "", `{"input_file_id":"file-1",` + phaseoFields + `}`},
-		"rows": {gateway.Phaseo, "", "{\"custom_id\":\"a\"}\r\n\n  {\"custom_id\":\"b\"}", `{"requests":[{"custom_id":"a"},{"custom_id":"b"}],` + phaseoFields + `}`},
+		"rows": {gateway.Phaseo, "", "{\"custom_id\":\"a\"}\r\n\n  {\"custom_id\":\"b\"}",
+			`{"requests":[{"custom_id":"a"},{"custom_id":"b"}],` + phaseoFields + `}`},
 		"plain": {gateway.OpenAI, "file-1", "", `{"input_file_id":"file-1","endpoint":"/v1/responses","completion_window":"24h",
 			"metadata":{"run":"invoices-17","batchkeeper_session_id":"nightly-1~7f3c"}}`},
 	} {
@@ -127,4 +128,22 @@ func TestRowsAreStreamed(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	require.EqualValues(t, rows*len(row)-1+len(`{"completion_window":"24h","requests":[]}`), received)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8<<20), "64 MiB of rows were held in memory")
+}
+
+func TestRowsThatCannotBeReadSubmitNothing(t *testing.T) {
+	for name, rows := range map[string]io.Reader{
+		"reader fails": io.MultiReader(strings.NewReader("{\"custom_id\":\"a\"}\n"), lostStore{}),
+		"not JSON":     strings.NewReader("{\"custom_id\":\"a\"}\n{\"custom_id\":\n"),
+		"breaks out":   strings.NewReader(`{}],"webhook_endpoint_id":"x","z":[{}` + "\n"),
+		"not a row":    strings.NewReader("1\n"),
+		"none":         strings.NewReader("\n \r\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, says(400, "text/plain", "cut"))
+			_, err := client(t, s.URL).Create(t.Context(), gateway.CreateRequest{Rows: rows})
+			e := failure(t, err)
+			require.Equal(t, gateway.NothingSubmitted, e.Class, "%v", err)
+			require.ErrorContains(t, err, "row")
+		})
+	}
 }

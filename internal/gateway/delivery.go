@@ -32,26 +32,29 @@ type Delivery struct {
 	BatchID, SessionID, Status, LifecycleStatus, Kind string
 }
 
+// phaseoEvent is the part of the gateway's envelope that is used.
+type phaseoEvent struct {
+	ID       string `json:"id"`
+	Type     string `json:"type"`
+	Delivery struct {
+		Key         string `json:"key"`
+		Attempt     int    `json:"attempt"`
+		MaxAttempts int    `json:"max_attempts"`
+	} `json:"delivery"`
+	Data struct {
+		ID              string `json:"id"`
+		Kind            string `json:"kind"`
+		SessionID       string `json:"session_id"`
+		Status          string `json:"status"`
+		LifecycleStatus string `json:"lifecycle_status"`
+	} `json:"data"`
+}
+
 // ParsePhaseo reads a verified delivery of the gateway. The error is
 // ErrMalformed, or ErrMismatch when a header is present and differs from the
 // signed body; headers alone are trusted in nothing.
 func ParsePhaseo(h http.Header, body []byte) (Delivery, error) {
-	var event struct {
-		ID       string `json:"id"`
-		Type     string `json:"type"`
-		Delivery struct {
-			Key         string `json:"key"`
-			Attempt     int    `json:"attempt"`
-			MaxAttempts int    `json:"max_attempts"`
-		} `json:"delivery"`
-		Data struct {
-			ID              string `json:"id"`
-			Kind            string `json:"kind"`
-			SessionID       string `json:"session_id"`
-			Status          string `json:"status"`
-			LifecycleStatus string `json:"lifecycle_status"`
-		} `json:"data"`
-	}
+	var event phaseoEvent
 	if err := strictjson.Unmarshal(body, &event); err != nil {
 		return Delivery{}, fmt.Errorf("parse delivery: %w: %w", ErrMalformed, err)
 	}

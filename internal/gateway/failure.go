@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 
@@ -79,4 +80,15 @@ func (r *call) class(c Class) Class {
 		return TryLater
 	}
 	return c
+}
+
+// minRedactable is below any key's length: replacing a shorter text would
+// mangle answers without hiding anything.
+const minRedactable = 8
+
+func redact(text []byte, key secret.Value) []byte {
+	if len(key.Reveal()) < minRedactable {
+		return text
+	}
+	return bytes.ReplaceAll(text, []byte(key.Reveal()), []byte("[redacted]"))
 }

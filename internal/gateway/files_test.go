@@ -39,13 +39,16 @@ func TestUpload(t *testing.T) {
 				}
 				body, _ := io.ReadAll(file)
 				purpose, filename, content, kind = r.FormValue("purpose"), part.Filename, string(body), part.Header.Get("Content-Type")
-				saysJSON(200, `{"id":"file-1","object":"file","bytes":12,"created_at":1787565000,"filename":"in.jsonl","purpose":"batch","status":"processed"}`)(w, r)
+				saysJSON(200, `{"id":"file-1","object":"file","bytes":12,"created_at":1787565000,
+					"filename":"in.jsonl","purpose":"batch","status":"processed"}`)(w, r)
 			})))
 			f, err := c.Upload(t.Context(), gateway.UploadRequest{
 				Filename: "a \"b\".jsonl", Body: strings.NewReader("{\"a\":1}\n{}\n\n"), Size: size, Provider: "openai", Model: "gpt-5-mini",
 			})
 			require.NoError(t, err)
-			require.Equal(t, gateway.File{ID: "file-1", Bytes: 12, Filename: "in.jsonl", Purpose: "batch", Status: "processed", CreatedAt: time.Unix(1787565000, 0).UTC()}, f)
+			require.Equal(t, gateway.File{
+				ID: "file-1", Bytes: 12, Filename: "in.jsonl", Purpose: "batch", Status: "processed", CreatedAt: time.Unix(1787565000, 0).UTC(),
+			}, f)
 			require.Equal(t, []string{"batch", "a \"b\".jsonl", "{\"a\":1}\n{}\n\n", "application/jsonl"}, []string{purpose, filename, content, kind})
 			require.Equal(t, []string{"openai", "gpt-5-mini"}, []string{header.Get("X-Phaseo-Provider"), header.Get("X-Phaseo-Model")})
 			require.Equal(t, size >= 0, length > 0, "content length %d", length)

@@ -13,7 +13,8 @@ import (
 
 func TestRetryAfter(t *testing.T) {
 	limited := func(resetAt, now string) string {
-		return fmt.Sprintf(`{"error":"key_limit_exceeded","reason":"daily_request_limit_reached","request_id":"G","status_code":429,"reset_at":%s,"now":%s}`, resetAt, now)
+		return fmt.Sprintf(`{"error":"key_limit_exceeded","reason":"daily_request_limit_reached","request_id":"G",
+			"status_code":429,"reset_at":%s,"now":%s}`, resetAt, now)
 	}
 	for name, tc := range map[string]struct {
 		header, body string
