@@ -18,7 +18,8 @@ type options struct {
 	rerun                   bool
 }
 
-// WithID names the run; see batch.CheckWorkflowID for what can be a name.
+// WithID names the run; see batch.CheckWorkflowID for what can be a name. An
+// empty id stands for a new one.
 func WithID(id string) Option { return func(o *options) { o.id = id } }
 
 // WithTaskQueue sends the run to the workers of another task queue than
@@ -39,7 +40,7 @@ func newOptions(job batch.Job, opts []Option) options {
 		set(&o)
 	}
 	if o.id == "" {
-		o.id = newID(job)
+		o.id = NewID(job)
 	}
 	return o
 }
@@ -61,8 +62,9 @@ func (o options) check(job batch.Job) error {
 // maxStem keeps a made-up id short enough to read and to append to.
 const maxStem = 60
 
-// newID makes an id that a person recognizes and that no other run has.
-func newID(job batch.Job) string {
+// NewID makes a workflow id that a person recognizes, after the name of what the
+// job runs on, and that no other run has.
+func NewID(job batch.Job) string {
 	source := path.Base(firstOf(job.Input, job.InputFileID, job.BatchID, "batch"))
 	source = strings.TrimSuffix(source, path.Ext(source))
 	stem := strings.Map(func(r rune) rune {

@@ -43,6 +43,15 @@ func (r *Run) RunID() string { return r.first }
 // Attached tells whether the run existed before the call that returned it.
 func (r *Run) Attached() bool { return r.attached }
 
+// Open tells whether the run goes on.
+func (r *Run) Open(ctx context.Context) (bool, error) {
+	at, err := r.current(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look at %s: %w", r.id, err)
+	}
+	return at.open(), nil
+}
+
 // Job is what the run was started with.
 func (r *Run) Job(ctx context.Context) (batch.Job, error) {
 	job, err := r.startedWith(ctx, r.first)

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"batchkeeper"
+	"batchkeeper/batch"
+	"batchkeeper/internal/blobstore"
+)
+
+// maxManifest bounds what is read of a manifest, in bytes.
+const maxManifest = 4 << 20
+
+// copyResults copies the files of a run into a directory, whatever the outcome,
+// where there is a manifest.
+func (a app) copyResults(ctx context.Context, r *batchkeeper.Run, store *blobstore.Store, result batch.Result, dir string) error {
+	prefix := ""
+	if result.Results != nil {
+		prefix = result.Results.Prefix
+	}
+	if prefix == "" {
+		job, err := r.Job(ctx)
+		if err != nil {
+			return err
+		}
+		prefix = resultsPrefix(r.ID(), job, result)
+	}
+	_, err := copyTo(ctx, store, prefix, dir)
+	if errors.Is(err, blobstore.ErrNotFound) && result.Results == nil {
+		a.say("there are no results to copy: the run ended %s", result.Outcome)
+		return nil
+	}
+	return err
+}
+
+// copyTo copies a result into a directory, the manifest last, as in the store.
+// A file that differs from what the manifest says of it is not copied.
+func copyTo(ctx context.Context, store *blobstore.Store, prefix, dir string) (batch.Manifest, error) {
+	raw, manifest, err := readManifest(ctx, store, prefix)
+	if err != nil {
+		return batch.Manifest{}, err
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return batch.Manifest{}, err
+	}
+	to, err := blobstore.Open(ctx, blobstore.Config{URL: blobstore.FileURL(abs)})
+	if err != nil {
+		return batch.Manifest{}, err
+	}
+	defer to.Close()
+	if err := clearOut(ctx, to); err != nil {
+		return batch.Manifest{}, err
+	}
+	for _, f := range manifest.Files {
+		if err := copyOne(ctx, store, prefix, f, to); err != nil {
+			return batch.Manifest{}, err
+		}
+	}
+	_, err = to.WriteAtomic(ctx, batch.FileManifest, func(w io.Writer) error {
+		_, err := w.Write(raw)
+		return err
+	})
+	return manifest, err
+}
+
+// makeOutput makes the directory for the results, so that a mistake in it shows
+// before a run of hours and not after. An empty name stands for none.
+func makeOutput(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return usage("--output: %w", err)
+	}
+	return nil
+}
+
+// clearOut removes what an earlier copy left and this one may not replace.
+func clearOut(ctx context.Context, to *blobstore.Store) error {
+	return errors.Join(to.Delete(ctx, batch.FileManifest), to.Delete(ctx, batch.FileUnmatched))
+}
+
+func copyOne(ctx context.Context, from *blobstore.Store, prefix string, f batch.ManifestFile, to *blobstore.Store) error {
+	src, err := from.Read(ctx, path.Join(prefix, f.Name), 0, -1)
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", f.Name, err)
+	}
+	defer src.Close()
+	_, err = to.WriteAtomic(ctx, f.Name, func(w io.Writer) error {
+		sum := sha256.New()
+		size, err := io.Copy(io.MultiWriter(w, sum), src)
+		if err == nil && (size != f.Size || hex.EncodeToString(sum.Sum(nil)) != f.SHA256) {
+			err = errors.New("it is not the file that the manifest describes: was it replaced meanwhile? Try again")
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", f.Name, err)
+	}
+	return nil
+}
+
+func readManifest(ctx context.Context, store *blobstore.Store, prefix string) ([]byte, batch.Manifest, error) {
+	var manifest batch.Manifest
+	r, err := store.Read(ctx, path.Join(prefix, batch.FileManifest), 0, maxManifest)
+	if err != nil {
+		return nil, manifest, err
+	}
+	defer r.Close()
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return nil, manifest, fmt.Errorf("read the manifest in %s: %w", prefix, err)
+	}
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		return nil, manifest, fmt.Errorf("read the manifest in %s: %w", prefix, err)
+	}
+	for _, f := range manifest.Files {
+		if f.Name != path.Base(f.Name) {
+			return nil, manifest, fmt.Errorf("read the manifest in %s: %q is no file name", prefix, f.Name)
+		}
+	}
+	return raw, manifest, nil
+}
+
+// latestPrefix finds the newest result below a workflow id's own folder; empty:
+// there is none.
+func latestPrefix(ctx context.Context, store *blobstore.Store, id string) (string, error) {
+	var prefix string
+	var newest time.Time
+	for object, err := range store.List(ctx, url.PathEscape(id)) {
+		if err != nil {
+			return "", err
+		}
+		if path.Base(object.Key) == batch.FileManifest && object.ModTime.After(newest) {
+			prefix, newest = path.Dir(object.Key), object.ModTime
+		}
+	}
+	return prefix, nil
+}
+
+func manifestTable(m batch.Manifest, output string) string {
+	var t table
+	t.addText("run", m.WorkflowID)
+	t.addText("outcome", string(m.Outcome))
+	c := m.Counts
+	t.add("rows", "%d: %d succeeded, %d failed, %d missing", c.Rows, c.Succeeded, c.RowErrors+c.Expired+c.Cancelled, c.Missing)
+	t.addText("copied to", output)
+	return t.String()
+}

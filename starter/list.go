@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"batchkeeper"
+)
+
+type listCmd struct {
+	Query   string `help:"Temporal list filter, such as \"BatchLifecycleStatus = 'running'\"." placeholder:"FILTER"`
+	Status  string `help:"Only runs with this lifecycle status." placeholder:"pending|running|completed|failed|cancelled|expired"`
+	Outcome string `help:"Only runs with this outcome."`
+	Limit   int    `help:"At most this many." default:"50"`
+	JSON    bool   `help:"Print the runs as a JSON array."`
+}
+
+// Run lists runs.
+func (c *listCmd) Run(ctx context.Context, a *app) error {
+	query, err := c.filter()
+	if err != nil {
+		return err
+	}
+	cl, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	runs := []batchkeeper.Listed{}
+	for r, err := range batchkeeper.List(ctx, cl, query) {
+		if err != nil {
+			return err
+		}
+		if runs = append(runs, r); len(runs) == c.Limit {
+			break
+		}
+	}
+	if c.JSON {
+		return a.printJSON(runs)
+	}
+	if len(runs) == 0 {
+		a.say("no runs")
+		return nil
+	}
+	return a.print("%s", listTable(runs))
+}
+
+func (c *listCmd) filter() (string, error) {
+	if c.Limit <= 0 {
+		return "", usage("--limit: want a positive number")
+	}
+	var parts []string
+	for _, f := range []struct{ flag, attr, value string }{
+		{"--status", "BatchLifecycleStatus", c.Status}, {"--outcome", "BatchOutcome", c.Outcome},
+	} {
+		if strings.ContainsAny(f.value, `'"\`) {
+			return "", usage("%s: %q is none", f.flag, f.value)
+		}
+		if f.value != "" {
+			parts = append(parts, fmt.Sprintf("%s = '%s'", f.attr, f.value))
+		}
+	}
+	if c.Query != "" {
+		parts = append(parts, "("+c.Query+")")
+	}
+	return strings.Join(parts, " AND "), nil
+}
+
+func listTable(runs []batchkeeper.Listed) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "WORKFLOW ID\tSTATUS\tOUTCOME\tPROGRESS\tROWS\tMODEL\tBATCH\tSTARTED")
+	for _, r := range runs {
+		status := string(r.LifecycleStatus)
+		if status == "" {
+			status = strings.ToLower(r.TemporalStatus)
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d %%\t%d\t%s\t%s\t%s\n", oneLine(r.ID), dash(status), dash(string(r.Outcome)),
+			r.Progress, r.Rows, dash(r.Model), dash(r.BatchID), r.StartedAt.UTC().Format(time.DateTime))
+	}
+	_ = w.Flush()
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func dash(text string) string {
+	if text = oneLine(text); text == "" {
+		return "-"
+	}
+	return text
+}

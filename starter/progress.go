@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"batchkeeper/batch"
+)
+
+// line is the live progress: one line rewritten on a terminal, a new line for
+// each change elsewhere.
+type line struct {
+	w     io.Writer
+	width func() int
+	began time.Time
+
+	mu   sync.Mutex
+	last string
+	open bool // something stands on the terminal's line
+}
+
+func (a app) newLine() *line { return &line{w: a.stderr, width: a.width, began: time.Now()} }
+
+// show displays a state.
+func (l *line) show(s batch.State) {
+	elapsed := time.Since(l.began).Round(time.Second)
+	if l.width() > 0 {
+		l.rewrite(progressText(s, elapsed))
+		return
+	}
+	change := changeText(s)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if change != l.last {
+		l.last = change
+		_, _ = fmt.Fprintf(l.w, "%6s  %s\n", elapsed, change)
+	}
+}
+
+// rewrite replaces the terminal's line; elsewhere it does nothing.
+func (l *line) rewrite(text string) {
+	columns := l.width()
+	if columns <= 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if runes := []rune(text); len(runes) >= columns {
+		text = string(runes[:columns-1])
+	}
+	l.open = true
+	_, _ = fmt.Fprintf(l.w, "\r\x1b[K%s", text)
+}
+
+// clear empties the terminal's line, for what comes next.
+func (l *line) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open {
+		_, _ = io.WriteString(l.w, "\r\x1b[K")
+		l.open = false
+	}
+}
+
+// notice writes a line that stays.
+func (l *line) notice(text string) {
+	l.clear()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, _ = fmt.Fprintln(l.w, text)
+}
+
+// changeText is what is worth a new line when it changes.
+func changeText(s batch.State) string {
+	parts := []string{string(s.Stage)}
+	if s.BatchID != "" && s.Stage != batch.StageDone {
+		parts = append(parts, s.BatchID)
+	}
+	if s.Status != "" {
+		parts = append(parts, string(s.Status))
+	}
+	switch {
+	case s.Outcome != "":
+		parts = append(parts, string(s.Outcome))
+	case s.RequestCounts != nil:
+		parts = append(parts, fmt.Sprintf("%d/%d rows", s.RequestCounts.Done(), s.RequestCounts.Total), fmt.Sprintf("%d %%", s.Progress))
+	case s.Input != nil:
+		parts = append(parts, fmt.Sprintf("%d rows", s.Input.Rows))
+	}
+	if s.Submission != nil && s.Submission.Ambiguous {
+		parts = append(parts, "create ambiguous")
+	}
+	if s.Problem != "" {
+		parts = append(parts, "problem: "+s.Problem)
+	}
+	return strings.Join(parts, "  ")
+}
+
+// progressText is the whole line for a terminal.
+func progressText(s batch.State, elapsed time.Duration) string {
+	text := changeText(s)
+	if s.Polls > 0 {
+		text += fmt.Sprintf("  %d polls", s.Polls)
+	}
+	if s.NextPollAt != nil {
+		text += "  next " + s.NextPollAt.Local().Format(time.TimeOnly)
+	}
+	return fmt.Sprintf("%6s  %s", elapsed, text)
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"go.temporal.io/sdk/client"
+
+	"batchkeeper"
+	"batchkeeper/batch"
+	"batchkeeper/internal/blobstore"
+	"batchkeeper/internal/env"
+)
+
+type runCmd struct {
+	Input string `arg:"" optional:"" help:"A local path (copied into the store), a key of the store or a URL."`
+	startFlags
+	jobFlags
+}
+
+// startFlags say how a run is started and followed.
+type startFlags struct {
+	ID     string `name:"id" help:"The run's workflow id; the same id and job attach to the run that exists. By default a new one." placeholder:"ID"`
+	Type   string `help:"The workflow: batch, or bulk for an input of any size. By default what the input needs." placeholder:"batch|bulk"`
+	Rerun  bool   `help:"Start anew under an id that has ended. This pays again."`
+	Detach bool   `help:"Print the workflow id and return."`
+	Output string `help:"Copy the results into this directory." placeholder:"DIR"`
+	JSON   bool   `help:"Print the final result, as one JSON object, alone on standard output."`
+}
+
+// Run starts a run and follows it.
+func (c *runCmd) Run(ctx context.Context, a *app) error {
+	job, err := c.job()
+	if err != nil {
+		return err
+	}
+	if c.Input != "" {
+		job.Input = c.Input
+	}
+	return c.start(ctx, a, job)
+}
+
+// start checks what can be checked here, starts the run and follows it.
+func (f startFlags) start(ctx context.Context, a *app, job batch.Job) error {
+	if err := f.check(job); err != nil {
+		return err
+	}
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	store, err := a.store(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	if err := makeOutput(f.Output); err != nil {
+		return err
+	}
+	in, err := a.checkedInput(ctx, cfg, store, job)
+	if err != nil {
+		return err
+	}
+	c, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	r, err := f.send(ctx, cfg, c, job, in)
+	if err != nil {
+		return err
+	}
+	if f.Detach {
+		return f.detach(a, r)
+	}
+	a.say("%s %s", map[bool]string{false: "started", true: "attached to"}[r.Attached()], r.ID())
+	return a.follow(ctx, r, store, f.Output, f.JSON)
+}
+
+const noBulk = "BulkWorkflow, which takes an input of any size, is not part of this release"
+
+func (f startFlags) check(job batch.Job) error {
+	switch f.Type {
+	case "", "batch":
+	case "bulk":
+		return usage("--type bulk: %s: split the input and run the parts as batches", noBulk)
+	default:
+		return usage("--type: %q is neither batch nor bulk", f.Type)
+	}
+	if f.ID != "" {
+		if err := batch.CheckWorkflowID(f.ID); err != nil {
+			return usage("--id: %w", err)
+		}
+	}
+	if f.Rerun && f.ID == "" {
+		return usage("--rerun: it needs --id")
+	}
+	if err := job.Validate(); err != nil {
+		return usage("%w", err)
+	}
+	return nil
+}
+
+// checkedInput finds the input and checks its rows; nil: the job has none.
+func (a app) checkedInput(ctx context.Context, cfg env.Config, store *blobstore.Store, job batch.Job) (*input, error) {
+	profile, err := profileOf(cfg, job)
+	if err != nil || job.Input == "" {
+		return nil, err
+	}
+	in, err := findInput(ctx, store, job.Input, job.InputRange)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.check(ctx, in, profile, job)
+	switch {
+	case err != nil:
+		return nil, err
+	case found.Bad > 0:
+		return nil, usage("nothing was started:\n%s", found.text(in.name))
+	case found.Excess != "":
+		return nil, usage("nothing was started: %s: %s. %s: split the input", in.name, found.Excess, noBulk)
+	}
+	return &in, nil
+}
+
+// send brings the input into the store and starts the run.
+func (f startFlags) send(ctx context.Context, cfg env.Config, c client.Client, job batch.Job, in *input) (*batchkeeper.Run, error) {
+	base := job
+	if in != nil {
+		name, err := in.publish(ctx)
+		if err != nil {
+			return nil, err
+		}
+		job.Input = name
+	}
+	opts := []batchkeeper.Option{batchkeeper.WithTaskQueue(cfg.TaskQueue), batchkeeper.WithID(f.ID)}
+	if f.ID == "" { // named after the file, not after the hash under which it is stored
+		opts = append(opts, batchkeeper.WithID(batchkeeper.NewID(base)))
+	}
+	if f.Rerun {
+		opts = append(opts, batchkeeper.WithRerun())
+	}
+	return batchkeeper.Start(ctx, c, job, opts...)
+}
+
+func (f startFlags) detach(a *app, r *batchkeeper.Run) error {
+	if f.JSON {
+		return a.printJSON(map[string]any{"workflow_id": r.ID(), "run_id": r.RunID(), "attached": r.Attached()})
+	}
+	a.say("%s", hints(r.ID()))
+	return a.print("%s", r.ID())
+}
+
+// hints say how to go on with a run.
+func hints(id string) string {
+	return fmt.Sprintf("watch it: starter watch %s · cancel it: starter cancel %s", id, id)
+}
