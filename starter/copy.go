@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -139,7 +138,7 @@ func readManifest(ctx context.Context, store *blobstore.Store, prefix string) ([
 func latestPrefix(ctx context.Context, store *blobstore.Store, id string) (string, error) {
 	var prefix string
 	var newest time.Time
-	for object, err := range store.List(ctx, url.PathEscape(id)) {
+	for object, err := range store.List(ctx, path.Dir(batch.ResultsPrefix(batch.Job{}, id, "token"))) {
 		if err != nil {
 			return "", err
 		}

@@ -30,11 +30,12 @@ func findInput(ctx context.Context, store *blobstore.Store, name string, part *b
 	if strings.Contains(name, "://") {
 		return in, nil
 	}
-	info, err := os.Stat(name)
-	switch {
-	case err == nil && info.Mode().IsRegular():
+	if isFile(name) {
 		in.local = true
 		return in, nil
+	}
+	_, err := os.Stat(name)
+	switch {
 	case err == nil:
 		return in, usage("%s: it is not a regular file", name)
 	case !errors.Is(err, os.ErrNotExist), strings.HasPrefix(name, "/"), strings.HasPrefix(name, "."):
@@ -44,6 +45,11 @@ func findInput(ctx context.Context, store *blobstore.Store, name string, part *b
 		err = usage("%s: there is no such file here, nor such a key in the store: %w", name, err)
 	}
 	return in, err
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // open opens the rows.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"batchkeeper/batch"
+	"batchkeeper/internal/env"
 	"batchkeeper/internal/jsonl"
 )
 
@@ -48,20 +49,27 @@ func (c *validateCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	store, err := a.store(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	in, err := findInput(ctx, store, c.Input, job.InputRange)
-	if err != nil {
-		return err
-	}
-	found, err := a.check(ctx, in, profile, job)
+	found, err := c.inspect(ctx, a, cfg, profile, job)
 	if err != nil {
 		return err
 	}
 	return c.report(a, found)
+}
+
+// inspect opens the store only for an input that may be there.
+func (c *validateCmd) inspect(ctx context.Context, a *app, cfg env.Config, p batch.Profile, job batch.Job) (findings, error) {
+	in := input{name: c.Input, part: job.InputRange, local: isFile(c.Input)}
+	if !in.local {
+		store, err := a.store(ctx, cfg)
+		if err != nil {
+			return findings{}, err
+		}
+		defer store.Close()
+		if in, err = findInput(ctx, store, c.Input, job.InputRange); err != nil {
+			return findings{}, err
+		}
+	}
+	return a.check(ctx, in, p, job)
 }
 
 func (c *validateCmd) report(a *app, found findings) error {
