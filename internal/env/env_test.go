@@ -42,7 +42,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, ":8088", cfg.BridgeAddr)
 	require.Equal(t, "127.0.0.1:9098", cfg.BridgeAdminAddr)
 	require.Equal(t, "127.0.0.1:9097", cfg.WorkerMetricsAddr)
-	require.Equal(t, os.TempDir(), cfg.SpoolDir)
+	require.True(t, filepath.IsAbs(cfg.SpoolDir))
 	require.Equal(t, slog.LevelInfo, cfg.LogLevel)
 }
 

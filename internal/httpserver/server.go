@@ -182,6 +182,6 @@ func (s *Server) stop(ctx context.Context, served <-chan error) error {
 	if err != nil {
 		err = fmt.Errorf("%s server: requests still in hand after %s are cut: %w", s.o.Name, s.o.StopTimeout, errors.Join(err, s.http.Close()))
 	}
-	<-served
+	_ = <-served // http.ErrServerClosed, by our own doing
 	return err
 }

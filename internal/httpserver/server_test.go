@@ -5,11 +5,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,7 +44,15 @@ func start(t *testing.T, o httpserver.Options) running {
 	return running{s, stop}
 }
 
-func get(t *testing.T, address, path string) (*http.Response, string) {
+// reply is an answer whose body has been read.
+type reply struct {
+	status int
+	header http.Header
+	closed bool // the server ends the connection
+	body   string
+}
+
+func get(t *testing.T, address, path string) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, http.NoBody)
 	require.NoError(t, err)
@@ -54,8 +62,24 @@ func get(t *testing.T, address, path string) (*http.Response, string) {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return resp, string(body)
+	return reply{resp.StatusCode, resp.Header, resp.Close, string(body)}
 }
+
+// getLater sends a request and returns where its status will be.
+func getLater(t *testing.T, address string) <-chan string {
+	t.Helper()
+	conn := dial(t, address)
+	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	require.NoError(t, err)
+	status := make(chan string, 1)
+	go func() {
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		status <- fmt.Sprint(line, err)
+	}()
+	return status
+}
+
+const answeredOK = "HTTP/1.1 200 OK\r\n<nil>"
 
 func dial(t *testing.T, address string) net.Conn {
 	t.Helper()
@@ -108,11 +132,11 @@ func TestCloseGivesThePortBack(t *testing.T) {
 
 func TestAnswersAndStops(t *testing.T) {
 	s := start(t, httpserver.Options{Handler: hello})
-	resp, body := get(t, s.Addr(), "/")
-	require.Equal(t, http.StatusOK, resp.StatusCode)
-	require.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"))
-	require.Empty(t, resp.Header.Get("Server"))
-	require.Equal(t, "hello\n", body)
+	resp := get(t, s.Addr(), "/")
+	require.Equal(t, http.StatusOK, resp.status)
+	require.Equal(t, "nosniff", resp.header.Get("X-Content-Type-Options"))
+	require.Empty(t, resp.header.Get("Server"))
+	require.Equal(t, "hello\n", resp.body)
 	require.False(t, s.Draining())
 	require.NoError(t, s.stop())
 	require.True(t, s.Draining())
@@ -124,9 +148,9 @@ func TestPanicShowsNothingToTheSender(t *testing.T) {
 		Logger:  slog.New(slog.NewTextHandler(&log, nil)),
 		Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("canary") }),
 	})
-	resp, body := get(t, s.Addr(), "/")
-	require.Equal(t, http.StatusInternalServerError, resp.StatusCode)
-	require.Equal(t, "internal error\n", body)
+	resp := get(t, s.Addr(), "/")
+	require.Equal(t, http.StatusInternalServerError, resp.status)
+	require.Equal(t, "internal error\n", resp.body)
 	require.NoError(t, s.stop())
 	require.Contains(t, log.String(), "canary")
 	require.Contains(t, log.String(), "server_test.go")
@@ -145,19 +169,15 @@ func TestAbortedHandlerCutsTheConnection(t *testing.T) {
 func TestMoreInFlightThanAllowedIsUnavailable(t *testing.T) {
 	handler, entered, release := held()
 	s := start(t, httpserver.Options{Handler: handler, MaxInFlight: 1})
-	first := make(chan int, 1)
-	go func() {
-		resp, _ := get(t, s.Addr(), "/")
-		first <- resp.StatusCode
-	}()
+	first := getLater(t, s.Addr())
 	<-entered
-	resp, body := get(t, s.Addr(), "/")
-	require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
-	require.Equal(t, "30", resp.Header.Get("Retry-After"))
-	require.True(t, resp.Close)
-	require.Equal(t, "unavailable\n", body)
+	resp := get(t, s.Addr(), "/")
+	require.Equal(t, http.StatusServiceUnavailable, resp.status)
+	require.Equal(t, "30", resp.header.Get("Retry-After"))
+	require.True(t, resp.closed)
+	require.Equal(t, "unavailable\n", resp.body)
 	close(release)
-	require.Equal(t, http.StatusOK, <-first)
+	require.Equal(t, answeredOK, <-first)
 }
 
 func TestHandlerHasADeadline(t *testing.T) {
@@ -165,102 +185,8 @@ func TestHandlerHasADeadline(t *testing.T) {
 		<-r.Context().Done()
 		httpserver.Answer(w, http.StatusServiceUnavailable, r.Context().Err().Error())
 	})})
-	_, body := get(t, s.Addr(), "/")
-	require.Equal(t, context.DeadlineExceeded.Error(), body)
-}
-
-func TestStopFinishesWhatIsInHand(t *testing.T) {
-	handler, entered, release := held()
-	s := start(t, httpserver.Options{Handler: handler, DrainDelay: time.Millisecond})
-	answered := make(chan int, 1)
-	go func() {
-		resp, _ := get(t, s.Addr(), "/")
-		answered <- resp.StatusCode
-	}()
-	<-entered
-	stopped := make(chan error, 1)
-	go func() { stopped <- s.stop() }()
-	require.Eventually(t, s.Draining, 5*time.Second, time.Millisecond)
-	require.Empty(t, stopped)
-	close(release)
-	require.Equal(t, http.StatusOK, <-answered)
-	require.NoError(t, <-stopped)
-}
-
-func TestWhileDrainingConnectionsEnd(t *testing.T) {
-	s := start(t, httpserver.Options{Handler: hello, DrainDelay: time.Hour})
-	conn := dial(t, s.Addr())
-	stopped := make(chan error, 1)
-	go func() { stopped <- s.stop() }()
-	require.Eventually(t, s.Draining, 5*time.Second, time.Millisecond)
-	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	require.NoError(t, err)
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	require.True(t, resp.Close)
-	require.NoError(t, s.Close())
-	require.ErrorIs(t, <-stopped, http.ErrServerClosed)
-}
-
-func TestStopCutsWhatTakesTooLong(t *testing.T) {
-	handler, entered, release := held()
-	s := start(t, httpserver.Options{Handler: handler, StopTimeout: time.Millisecond})
-	conn := dial(t, s.Addr())
-	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	require.NoError(t, err)
-	<-entered
-	require.ErrorContains(t, s.stop(), "requests still in hand")
-	close(release)
-}
-
-func TestSlowSendersAreCutOff(t *testing.T) {
-	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := io.ReadAll(r.Body)
-		httpserver.Answer(w, http.StatusBadRequest, errors.Unwrap(err).Error())
-	})
-	s := start(t, httpserver.Options{Handler: echo, ReadHeaderTimeout: 50 * time.Millisecond, ReadTimeout: 100 * time.Millisecond})
-	for name, part := range map[string]string{
-		"headers": "POST / HTTP/1.1\r\nHost: a\r\n",
-		"body":    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nab",
-	} {
-		conn := dial(t, s.Addr())
-		_, err := io.WriteString(conn, part)
-		require.NoError(t, err)
-		_, err = io.ReadAll(conn)
-		require.NoError(t, err, name)
-	}
-}
-
-func TestHeadersAreBounded(t *testing.T) {
-	s := start(t, httpserver.Options{Handler: hello})
-	conn := dial(t, s.Addr())
-	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\nX: "+strings.Repeat("x", 24<<10)+"\r\n\r\n")
-	require.NoError(t, err)
-	line, err := bufio.NewReader(conn).ReadString('\n')
-	require.NoError(t, err)
-	require.Contains(t, line, "431")
-}
-
-func TestConnectionsAreBounded(t *testing.T) {
-	s := start(t, httpserver.Options{Handler: hello, MaxConns: 1})
-	first := dial(t, s.Addr())
-	_, err := io.WriteString(first, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	require.NoError(t, err)
-	_, err = bufio.NewReader(first).ReadString('\n')
-	require.NoError(t, err)
-
-	second := dial(t, s.Addr())
-	_, err = io.WriteString(second, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-	require.NoError(t, err)
-	require.NoError(t, second.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
-	_, err = second.Read(make([]byte, 1))
-	require.Error(t, err, "the second connection waits for the first")
-	require.NoError(t, first.Close())
-	require.NoError(t, second.SetReadDeadline(time.Time{}))
-	answer, err := io.ReadAll(second)
-	require.NoError(t, err)
-	require.Contains(t, string(answer), "hello")
+	resp := get(t, s.Addr(), "/")
+	require.Equal(t, context.DeadlineExceeded.Error(), resp.body)
 }
 
 func TestAdminRoutes(t *testing.T) {
@@ -268,9 +194,9 @@ func TestAdminRoutes(t *testing.T) {
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { httpserver.Answer(w, http.StatusOK, "metrics\n") })
 	s := start(t, httpserver.Options{Handler: httpserver.Admin(func(context.Context) error { return notReady }, metrics)})
 	check := func(path string, status int, body string) {
-		resp, got := get(t, s.Addr(), path)
-		require.Equal(t, status, resp.StatusCode, path)
-		require.Equal(t, body, got)
+		resp := get(t, s.Addr(), path)
+		require.Equal(t, status, resp.status, path)
+		require.Equal(t, body, resp.body)
 	}
 	check("/healthz", http.StatusOK, "ok\n")
 	check("/readyz", http.StatusOK, "ready\n")

@@ -17,7 +17,7 @@ import (
 
 // apiKey is the only secret among Temporal's variables; like the others it may
 // be given as a file.
-const apiKey = "TEMPORAL_API_KEY"
+const apiKey = "TEMPORAL_API_KEY" // #nosec G101 -- a name
 
 // attemptTimeout bounds one try to connect.
 const attemptTimeout = 10 * time.Second

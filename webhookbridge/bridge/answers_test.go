@@ -21,11 +21,33 @@ import (
 type outcome struct {
 	request func(t *testing.T) *http.Request
 	change  func(*world)
+	want
+}
+
+// want is what a row of the table promises.
+type want struct {
 	status  int
 	body    string
 	result  string
 	alert   bool
 	signals int
+}
+
+var (
+	accepted     = want{status: 200, body: "ok\n", result: "accepted", signals: 1}
+	ignoredType  = want{status: 200, body: "ignored\n", result: "ignored_type"}
+	otherSession = want{status: 200, body: "ignored\n", result: "ignored_session"}
+	malformed    = want{status: 400, body: "bad request\n", result: "malformed", alert: true}
+	unauthentic  = want{status: 401, body: "unauthorized\n", result: "unauthentic"}
+	wrongMethod  = want{status: 405, body: "method not allowed\n", result: "method"}
+	wrongMedia   = want{status: 415, body: "unsupported media type\n", result: "media"}
+	unavailable  = want{status: 503, body: "unavailable\n", result: "unavailable", signals: 1}
+	tooLarge     = want{status: 413, body: "too large\n", result: "too_large"}
+)
+
+// failed is a 503 that a person must look at, after so many signals.
+func failed(result string, signals int) want {
+	return want{status: 503, body: "unavailable\n", result: result, alert: true, signals: signals}
 }
 
 func signed(change func(*event)) func(*testing.T) *http.Request {
@@ -72,37 +94,36 @@ func (o outcome) check(t *testing.T, provider string) {
 }
 
 func TestAnswersToHandedOverDeliveries(t *testing.T) {
-	const ok, ignored, unavailable = "ok\n", "ignored\n", "unavailable\n"
 	for name, o := range map[string]outcome{
-		"accepted":         {request: signed(nil), status: 200, body: ok, result: "accepted", signals: 1},
-		"closed":           {request: signed(nil), change: signalFails(bridge.ErrClosed), status: 200, body: ok, result: "closed", signals: 1},
-		"no such run":      {request: signed(nil), change: signalFails(bridge.ErrNoRun), status: 503, body: unavailable, result: "no_run", alert: true, signals: 1},
-		"credential":       {request: signed(nil), change: signalFails(bridge.ErrDenied), status: 503, body: unavailable, result: "denied", alert: true, signals: 1},
-		"signal limit":     {request: signed(nil), change: signalFails(bridge.ErrFull), status: 503, body: unavailable, result: "signal_limit", alert: true, signals: 1},
-		"refused":          {request: signed(nil), change: signalFails(bridge.ErrRefused), status: 503, body: unavailable, result: "refused", alert: true, signals: 1},
-		"unavailable":      {request: signed(nil), change: signalFails(errors.New("down")), status: 503, body: unavailable, result: "unavailable", signals: 1},
-		"video":            {request: signed(func(e *event) { e.Kind, e.Type, e.Key = "video", "video.completed", "video.completed" }), status: 200, body: ignored, result: "ignored_type"},
-		"kind differs":     {request: signed(func(e *event) { e.Kind = "video" }), status: 200, body: ignored, result: "ignored_type"},
-		"progress":         {request: signed(func(e *event) { e.Type, e.Key = "batch.progress", "batch.progress:40" }), status: 200, body: ignored, result: "ignored_type"},
-		"unknown type":     {request: signed(func(e *event) { e.Type = "batch.archived" }), status: 200, body: ignored, result: "ignored_type"},
-		"no session":       {request: signed(func(e *event) { e.Session = "" }), status: 200, body: ignored, result: "ignored_session"},
-		"foreign session":  {request: signed(func(e *event) { e.Session = "run-17/shard-3/submit-1" }), status: 200, body: ignored, result: "ignored_session"},
-		"foreign token":    {request: signed(func(e *event) { e.Session = "nightly-1~a b" }), status: 200, body: ignored, result: "ignored_session"},
-		"created":          {request: signed(func(e *event) { e.Type, e.Key = "batch.created", "batch.created" }), status: 200, body: ok, result: "accepted", signals: 1},
-		"status changed":   {request: signed(func(e *event) { e.Type = "batch.status_changed" }), status: 200, body: ok, result: "accepted", signals: 1},
-		"quote in an id":   {request: signed(func(e *event) { e.BatchID = "b' OR 'a" }), status: 400, body: "bad request\n", result: "malformed", alert: true},
-		"long batch id":    {request: signed(func(e *event) { e.BatchID = strings.Repeat("b", 101) }), status: 400, body: "bad request\n", result: "malformed", alert: true},
-		"long event id":    {request: signed(func(e *event) { e.ID = strings.Repeat("e", 161) }), status: 400, body: "bad request\n", result: "malformed", alert: true},
-		"long key":         {request: signed(func(e *event) { e.Key = strings.Repeat("k", 65) }), status: 400, body: "bad request\n", result: "malformed", alert: true},
-		"no id":            {request: signed(func(e *event) { e.ID = "" }), status: 400, body: "bad request\n", result: "malformed", alert: true},
-		"newline in an id": {request: signed(func(e *event) { e.ID = "evt\nlevel=ERROR" }), status: 400, body: "bad request\n", result: "malformed", alert: true},
+		"accepted":         {request: signed(nil), want: accepted},
+		"closed":           {request: signed(nil), change: signalFails(bridge.ErrClosed), want: want{status: 200, body: "ok\n", result: "closed", signals: 1}},
+		"no such run":      {request: signed(nil), change: signalFails(bridge.ErrNoRun), want: failed("no_run", 1)},
+		"credential":       {request: signed(nil), change: signalFails(bridge.ErrDenied), want: failed("denied", 1)},
+		"signal limit":     {request: signed(nil), change: signalFails(bridge.ErrFull), want: failed("signal_limit", 1)},
+		"refused":          {request: signed(nil), change: signalFails(bridge.ErrRefused), want: failed("refused", 1)},
+		"unavailable":      {request: signed(nil), change: signalFails(errors.New("down")), want: unavailable},
+		"video":            {request: signed(func(e *event) { e.Kind, e.Type, e.Key = "video", "video.completed", "video.completed" }), want: ignoredType},
+		"kind differs":     {request: signed(func(e *event) { e.Kind = "video" }), want: ignoredType},
+		"progress":         {request: signed(func(e *event) { e.Type, e.Key = "batch.progress", "batch.progress:40" }), want: ignoredType},
+		"unknown type":     {request: signed(func(e *event) { e.Type = "batch.archived" }), want: ignoredType},
+		"no session":       {request: signed(func(e *event) { e.Session = "" }), want: otherSession},
+		"foreign session":  {request: signed(func(e *event) { e.Session = "run-17/shard-3/submit-1" }), want: otherSession},
+		"foreign token":    {request: signed(func(e *event) { e.Session = "nightly-1~a b" }), want: otherSession},
+		"created":          {request: signed(func(e *event) { e.Type, e.Key = "batch.created", "batch.created" }), want: accepted},
+		"status changed":   {request: signed(func(e *event) { e.Type = "batch.status_changed" }), want: accepted},
+		"quote in an id":   {request: signed(func(e *event) { e.BatchID = "b' OR 'a" }), want: malformed},
+		"long batch id":    {request: signed(func(e *event) { e.BatchID = strings.Repeat("b", 101) }), want: malformed},
+		"long event id":    {request: signed(func(e *event) { e.ID = strings.Repeat("e", 161) }), want: malformed},
+		"long key":         {request: signed(func(e *event) { e.Key = strings.Repeat("k", 65) }), want: malformed},
+		"no id":            {request: signed(func(e *event) { e.ID = "" }), want: malformed},
+		"newline in an id": {request: signed(func(e *event) { e.ID = "evt\nlevel=ERROR" }), want: malformed},
 		"header differs": {
 			request: genuine(func(r *http.Request) { r.Header.Set("X-Phaseo-Event-Id", "evt_other") }),
-			status:  400, body: "bad request\n", result: "malformed", alert: true,
+			want:    malformed,
 		},
 		"header agrees": {
 			request: genuine(func(r *http.Request) { r.Header.Set("X-Phaseo-Event-Id", completed().ID) }),
-			status:  200, body: ok, result: "accepted", signals: 1,
+			want:    accepted,
 		},
 	} {
 		t.Run(name, func(t *testing.T) { o.check(t, "phaseo") })
@@ -115,16 +136,16 @@ func TestAnswersToTheOpenAIRoute(t *testing.T) {
 	}
 	notFound := func(w *world) { w.runs.findErr = bridge.ErrNoRun }
 	for name, o := range map[string]outcome{
-		"accepted":  {request: request("batch.completed", "batch_9"), status: 200, body: "ok\n", result: "accepted", signals: 1},
-		"expired":   {request: request("batch.expired", "batch_9"), status: 200, body: "ok\n", result: "accepted", signals: 1},
-		"response":  {request: request("response.completed", "resp_1"), status: 200, body: "ignored\n", result: "ignored_type"},
-		"not found": {request: request("batch.failed", "batch_9"), change: notFound, status: 503, body: "unavailable\n", result: "no_run", alert: true},
-		"injection": {request: request("batch.failed", "x' OR BatchId != '"), status: 400, body: "bad request\n", result: "malformed", alert: true},
+		"accepted":  {request: request("batch.completed", "batch_9"), want: accepted},
+		"expired":   {request: request("batch.expired", "batch_9"), want: accepted},
+		"response":  {request: request("response.completed", "resp_1"), want: ignoredType},
+		"not found": {request: request("batch.failed", "batch_9"), change: notFound, want: failed("no_run", 0)},
+		"injection": {request: request("batch.failed", "x' OR BatchId != '"), want: malformed},
 		"phaseo's signature": {request: func(t *testing.T) *http.Request {
 			r := phaseo(t, completed())
 			r.URL.Path = bridge.PathOpenAI
 			return r
-		}, status: 401, body: "unauthorized\n", result: "unauthentic"},
+		}, want: unauthentic},
 	} {
 		t.Run(name, func(t *testing.T) { o.check(t, "openai") })
 	}
@@ -139,35 +160,34 @@ func TestAnswersBeforeASignatureIsLookedAt(t *testing.T) {
 	header := func(name string, values ...string) func(*testing.T) *http.Request {
 		return genuine(func(r *http.Request) { r.Header[name] = values })
 	}
-	const media = "unsupported media type\n"
 	for name, o := range map[string]outcome{
-		"get":               {request: genuine(func(r *http.Request) { r.Method = http.MethodGet }), status: 405, body: "method not allowed\n", result: "method"},
-		"head":              {request: genuine(func(r *http.Request) { r.Method = http.MethodHead }), status: 405, body: "method not allowed\n", result: "method"},
-		"text":              {request: header("Content-Type", "text/plain"), status: 415, body: media, result: "media"},
-		"no type":           {request: header("Content-Type"), status: 415, body: media, result: "media"},
-		"two types":         {request: header("Content-Type", "application/json", "text/plain"), status: 415, body: media, result: "media"},
-		"broken type":       {request: header("Content-Type", "application/json; charset"), status: 415, body: media, result: "media"},
-		"latin1":            {request: header("Content-Type", "application/json; charset=latin1"), status: 415, body: media, result: "media"},
-		"utf-8":             {request: header("Content-Type", "application/json; charset=UTF-8"), status: 200, body: "ok\n", result: "accepted", signals: 1},
-		"identity":          {request: header("Content-Encoding", "identity"), status: 200, body: "ok\n", result: "accepted", signals: 1},
-		"gzip":              {request: header("Content-Encoding", "gzip"), status: 415, body: media, result: "media"},
-		"identity and gzip": {request: header("Content-Encoding", "identity", "gzip"), status: 415, body: media, result: "media"},
+		"get":               {request: genuine(func(r *http.Request) { r.Method = http.MethodGet }), want: wrongMethod},
+		"head":              {request: genuine(func(r *http.Request) { r.Method = http.MethodHead }), want: wrongMethod},
+		"text":              {request: header("Content-Type", "text/plain"), want: wrongMedia},
+		"no type":           {request: header("Content-Type"), want: wrongMedia},
+		"two types":         {request: header("Content-Type", "application/json", "text/plain"), want: wrongMedia},
+		"broken type":       {request: header("Content-Type", "application/json; charset"), want: wrongMedia},
+		"latin1":            {request: header("Content-Type", "application/json; charset=latin1"), want: wrongMedia},
+		"utf-8":             {request: header("Content-Type", "application/json; charset=UTF-8"), want: accepted},
+		"identity":          {request: header("Content-Encoding", "identity"), want: accepted},
+		"gzip":              {request: header("Content-Encoding", "gzip"), want: wrongMedia},
+		"identity and gzip": {request: header("Content-Encoding", "identity", "gzip"), want: wrongMedia},
 		"gzip unannounced": {request: func(t *testing.T) *http.Request {
 			return post(t, bridge.PathPhaseo, zipped.Bytes())
-		}, status: 401, body: "unauthorized\n", result: "unauthentic"},
+		}, want: unauthentic},
 		"too large": {request: func(t *testing.T) *http.Request {
 			return signedPhaseo(t, make([]byte, 256<<10+1), clock)
-		}, status: 413, body: "too large\n", result: "too_large"},
+		}, want: tooLarge},
 		"too large, unannounced": {request: func(t *testing.T) *http.Request {
 			r := signedPhaseo(t, make([]byte, 256<<10+1), clock)
 			r.ContentLength = -1
 			return r
-		}, status: 413, body: "too large\n", result: "too_large"},
+		}, want: tooLarge},
 		"cut": {request: func(t *testing.T) *http.Request {
 			r := phaseo(t, completed())
 			r.Body = io.NopCloser(iotest.ErrReader(errors.New("cut")))
 			return r
-		}, status: 400, body: "bad request\n", result: "unreadable"},
+		}, want: want{status: 400, body: "bad request\n", result: "unreadable"}},
 	} {
 		t.Run(name, func(t *testing.T) { o.check(t, "phaseo") })
 	}

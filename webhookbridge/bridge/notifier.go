@@ -33,9 +33,9 @@ var (
 	// ErrNoRun: there is no such run: another namespace, or retention has passed.
 	ErrNoRun = errors.New("there is no such run")
 	// ErrDenied: Temporal refuses our credential.
-	ErrDenied = errors.New("Temporal refuses the credential") //nolint:staticcheck // a name
+	ErrDenied = errors.New("the credential is refused by Temporal")
 	// ErrFull: the run takes no more signals until it continues as new.
 	ErrFull = errors.New("the run takes no more signals")
 	// ErrRefused: Temporal refuses the request itself; repeating it is no use.
-	ErrRefused = errors.New("Temporal refuses the request") //nolint:staticcheck // a name
+	ErrRefused = errors.New("the request is refused by Temporal")
 )

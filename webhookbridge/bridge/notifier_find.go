@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/workflow/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
 	"batchkeeper/batch"
@@ -53,12 +53,12 @@ func (t *temporalNotifier) list(ctx context.Context, batchID string) (string, er
 	if err = classify(err); err != nil {
 		return "", notMissing(err)
 	}
-	var best *workflow.WorkflowExecutionInfo
+	var best *workflowpb.WorkflowExecutionInfo
 	for _, run := range page.GetExecutions() {
-		if best == nil || run.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		if best == nil || run.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 			best = run
 		}
-		if best.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		if best.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 			break
 		}
 	}

@@ -6,21 +6,21 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/enums/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflow/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"batchkeeper/webhookbridge/bridge"
 )
 
-func found(id string, status enums.WorkflowExecutionStatus) *workflow.WorkflowExecutionInfo {
-	return &workflow.WorkflowExecutionInfo{Execution: &common.WorkflowExecution{WorkflowId: id}, Status: status}
+func found(id string, status enumspb.WorkflowExecutionStatus) *workflowpb.WorkflowExecutionInfo {
+	return &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id}, Status: status}
 }
 
 func TestFind(t *testing.T) {
-	const open, done = enums.WORKFLOW_EXECUTION_STATUS_RUNNING, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
-	server := &fakeTemporal{lists: [][]*workflow.WorkflowExecutionInfo{nil, nil, {found("old", done), found("new", open), found("other", open)}}}
+	const open, done = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	server := &fakeTemporal{lists: [][]*workflowpb.WorkflowExecutionInfo{nil, nil, {found("old", done), found("new", open), found("other", open)}}}
 	n := server.notifier()
 	elapsed(t, func(t *testing.T) {
 		id, err := n.Find(t.Context(), "batch_1")
@@ -65,7 +65,7 @@ func TestFindThatFails(t *testing.T) {
 }
 
 func TestFindForgetsRatherThanGrows(t *testing.T) {
-	server := &fakeTemporal{lists: [][]*workflow.WorkflowExecutionInfo{{found("w", enums.WORKFLOW_EXECUTION_STATUS_RUNNING)}}}
+	server := &fakeTemporal{lists: [][]*workflowpb.WorkflowExecutionInfo{{found("w", enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)}}}
 	n := server.notifier()
 	for i := range 1025 {
 		_, err := n.Find(t.Context(), fmt.Sprintf("batch_%d", i))
@@ -74,5 +74,5 @@ func TestFindForgetsRatherThanGrows(t *testing.T) {
 	first := len(server.queries)
 	_, err := n.Find(t.Context(), "batch_0")
 	require.NoError(t, err)
-	require.Equal(t, first+1, len(server.queries))
+	require.Len(t, server.queries, first+1)
 }

@@ -10,8 +10,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/enums/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 
@@ -82,7 +82,7 @@ func (t *temporalNotifier) request(n Notice) (*workflowservice.SignalWorkflowExe
 	}
 	return &workflowservice.SignalWorkflowExecutionRequest{
 		Namespace:         t.o.Namespace,
-		WorkflowExecution: &common.WorkflowExecution{WorkflowId: n.WorkflowID},
+		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: n.WorkflowID},
 		SignalName:        batch.SignalWebhook,
 		Input:             input,
 		Identity:          t.o.Identity,
@@ -114,7 +114,7 @@ func (t *temporalNotifier) signal(ctx context.Context, request *workflowservice.
 
 // lookAt tells why a run was not found: the server answers the same for one
 // that is closed as for one that never was.
-func (t *temporalNotifier) lookAt(ctx context.Context, run *common.WorkflowExecution) error {
+func (t *temporalNotifier) lookAt(ctx context.Context, run *commonpb.WorkflowExecution) error {
 	call, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	d, err := t.o.Service.DescribeWorkflowExecution(call, &workflowservice.DescribeWorkflowExecutionRequest{
@@ -124,12 +124,12 @@ func (t *temporalNotifier) lookAt(ctx context.Context, run *common.WorkflowExecu
 		return classify(err)
 	}
 	switch status := d.GetWorkflowExecutionInfo().GetStatus(); status {
-	case enums.WORKFLOW_EXECUTION_STATUS_RUNNING, enums.WORKFLOW_EXECUTION_STATUS_PAUSED,
-		enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW, enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED:
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED,
+		enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW, enumspb.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED:
 		return fmt.Errorf("not found, yet %s: it is changing just now", status)
-	case enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, enums.WORKFLOW_EXECUTION_STATUS_FAILED,
-		enums.WORKFLOW_EXECUTION_STATUS_CANCELED, enums.WORKFLOW_EXECUTION_STATUS_TERMINATED,
-		enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, enumspb.WORKFLOW_EXECUTION_STATUS_FAILED,
+		enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED,
+		enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
 		return ErrClosed
 	default:
 		return ErrClosed

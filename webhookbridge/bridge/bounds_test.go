@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,6 +12,22 @@ import (
 
 	"batchkeeper/webhookbridge/bridge"
 )
+
+func TestBodiesAreBoundedInMemory(t *testing.T) {
+	w := connectedWorld(t, nil)
+	allocated := testing.Benchmark(func(b *testing.B) {
+		for b.Loop() {
+			r := post(b, bridge.PathPhaseo, nil)
+			r.Body, r.ContentLength = io.NopCloser(io.LimitReader(zeros{}, 1<<30)), -1
+			require.Equal(b, http.StatusRequestEntityTooLarge, w.send(r).Code)
+		}
+	}).AllocedBytesPerOp()
+	require.Less(t, allocated, int64(2<<20))
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func BenchmarkForged(b *testing.B) {
 	w := connectedWorld(b, nil)
