@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"os"
 	"os/signal"
 
@@ -23,13 +22,15 @@ import (
 
 func main() {
 	if len(os.Args) != 2 {
-		log.Fatal("usage: start INPUT (the URL of a JSONL file, or its key in the store)")
+		fmt.Fprintln(os.Stderr, "usage: start INPUT (the URL of a JSONL file, or its key in the store)")
+		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := start(ctx, os.Args[1])
 	stop()
 	if err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, "start:", err)
+		os.Exit(1)
 	}
 }
 
