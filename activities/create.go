@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"batchkeeper/batch"
@@ -25,6 +24,7 @@ type CreateInput struct {
 	InputFileID       string            `json:"input_file_id,omitempty"` // mode file
 	Input             string            `json:"input,omitempty"`         // mode inline
 	Range             *batch.Range      `json:"range,omitempty"`
+	SHA256            string            `json:"sha256,omitempty"` // of the rows as inspected
 	SessionID         string            `json:"session_id"`
 	Endpoint          string            `json:"endpoint,omitempty"`
 	Model             string            `json:"model,omitempty"`
@@ -63,19 +63,38 @@ func (a *Activities) Create(ctx context.Context, in CreateInput) (CreateOutput, 
 		Provider: in.Provider, SessionID: in.SessionID, WebhookEndpointID: in.WebhookEndpointID,
 		Metadata: in.Metadata, NotAfter: in.NotAfter,
 	}
-	timeout := CreateCallTimeout
 	if in.Mode == batch.CreateInline {
-		rows, err := a.openInput(ctx, in.Input, in.Range)
-		if err != nil {
-			return CreateOutput{Verdict: batch.VerdictLater, Message: "read the rows: " + err.Error()}, nil
-		}
-		defer rows.Close()
-		req.Rows, timeout = io.Reader(rows), InlineCallTimeout
+		return a.createInline(ctx, client, req, in), nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, CreateCallTimeout)
 	defer cancel()
-	b, err := client.Create(ctx, req)
-	return verdict(b, err), nil
+	return verdict(client.Create(ctx, req)), nil
+}
+
+// createInline sends the rows along. A failure to read them is never an open
+// question: the request's JSON was not closed, so that nothing was submitted.
+func (a *Activities) createInline(ctx context.Context, client *gateway.Client, req gateway.CreateRequest, in CreateInput) CreateOutput {
+	rows, err := a.openRows(ctx, in.Input, in.Range, in.SHA256)
+	if err != nil {
+		return unread(err)
+	}
+	defer rows.Close()
+	req.Rows = rows
+	ctx, cancel := context.WithTimeout(ctx, InlineCallTimeout)
+	defer cancel()
+	out := verdict(client.Create(ctx, req))
+	if out.Verdict == batch.VerdictLater && rows.err != nil {
+		return unread(rows.err)
+	}
+	return out
+}
+
+func unread(err error) CreateOutput {
+	out := CreateOutput{Verdict: batch.VerdictLater, Message: "read the rows: " + err.Error()}
+	if isKind(translate(err), batch.KindInputInvalid, batch.KindInputUnavailable) {
+		out.Verdict = batch.VerdictRefused
+	}
+	return out
 }
 
 // verdict reads the answer of a create call.

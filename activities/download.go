@@ -94,13 +94,13 @@ func fetch(ctx context.Context, client *gateway.Client, fileID string, to io.Wri
 		return 0, err
 	}
 	defer content.Body.Close()
-	source := &sourceReader{Reader: content.Body}
-	n, err := io.Copy(to, source)
+	body := &source{ReadCloser: content.Body}
+	n, err := io.Copy(to, body)
 	switch {
 	case ctx.Err() != nil:
 		return n, ctx.Err()
-	case source.err != nil:
-		return n, fault(batch.KindDownloadTruncated, fmt.Errorf("download %s: broke off after %d bytes: %w", fileID, n, source.err))
+	case body.err != nil:
+		return n, fault(batch.KindDownloadTruncated, fmt.Errorf("download %s: broke off after %d bytes: %w", fileID, n, body.err))
 	case err != nil:
 		return n, err
 	case content.Length >= 0 && n != content.Length:

@@ -46,6 +46,8 @@ func translate(err error) error {
 		return nil
 	case errors.As(err, &app), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.Is(err, errInputChanged):
+		return fault(batch.KindInputInvalid, err)
 	case errors.Is(err, blobstore.ErrNotFound), errors.Is(err, blobstore.ErrNotAllowed), errors.Is(err, blobstore.ErrBadKey):
 		return fault(batch.KindInputUnavailable, err)
 	}

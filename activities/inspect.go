@@ -85,7 +85,7 @@ func rejection(s jsonl.Summary) string {
 func (a *Activities) inspectRows(ctx context.Context, job batch.Job, p batch.Profile, mode batch.CreateMode) (jsonl.Summary, error) {
 	h, stop := startHeart(ctx)
 	defer stop()
-	rows, err := a.openInput(ctx, job.Input, job.InputRange)
+	rows, err := a.openRows(ctx, job.Input, job.InputRange, "")
 	if err != nil {
 		return jsonl.Summary{}, err
 	}

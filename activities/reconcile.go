@@ -44,7 +44,7 @@ func (a *Activities) Reconcile(ctx context.Context, in ReconcileInput) (Reconcil
 	if err != nil {
 		return ReconcileOutput{}, translate(err)
 	}
-	rows, err := a.openInput(ctx, in.Input, in.Range)
+	rows, err := a.openRows(ctx, in.Input, in.Range, in.Facts.SHA256)
 	if err != nil {
 		return ReconcileOutput{}, translate(err)
 	}
@@ -62,7 +62,7 @@ func (a *Activities) Reconcile(ctx context.Context, in ReconcileInput) (Reconcil
 		return ReconcileOutput{}, translate(err)
 	}
 	if err := conserve(tally, in.Facts); err != nil {
-		return ReconcileOutput{}, err
+		return ReconcileOutput{}, fault(batch.KindInputInvalid, err)
 	}
 	out := ReconcileOutput{Results: results(in.Prefix, tally)}
 	out.Outcome = batch.OutcomeOf(in.Status, out.Results)
@@ -101,8 +101,7 @@ func conserve(t jsonl.Tally, facts batch.InputFacts) error {
 	if sum == t.Rows && (facts.Rows == 0 || facts.Rows == t.Rows) {
 		return nil
 	}
-	return fault(batch.KindInputInvalid, fmt.Errorf("reconcile: %d rows were inspected, %d read again and %d accounted for: has the input changed?",
-		facts.Rows, t.Rows, sum))
+	return fmt.Errorf("reconcile: %d rows were inspected, %d read again and %d accounted for", facts.Rows, t.Rows, sum)
 }
 
 func results(prefix string, t jsonl.Tally) batch.Results {

@@ -186,7 +186,7 @@ func TestCreateInline(t *testing.T) {
 	require.Equal(t, 4, w.emulator.BatchesOf(session)[0].Rows)
 
 	in.Input = "absent.jsonl"
-	require.Equal(t, batch.VerdictLater, must(w, w.acts.Create, in).Verdict, "nothing was sent")
+	require.Equal(t, batch.VerdictRefused, must(w, w.acts.Create, in).Verdict)
 	in.Dialect = "soap"
 	require.Equal(t, batch.VerdictLater, must(w, w.acts.Create, in).Verdict)
 	require.Len(t, w.emulator.BatchesOf(session), 1)

@@ -1,8 +1,8 @@
 package activities
 
 import (
+	"cmp"
 	"context"
-	"io"
 
 	"go.temporal.io/sdk/activity"
 
@@ -15,6 +15,7 @@ type UploadInput struct {
 	Dialect  batch.Dialect `json:"dialect"`
 	Input    string        `json:"input"`
 	Range    *batch.Range  `json:"range,omitempty"`
+	SHA256   string        `json:"sha256,omitempty"` // of the rows as inspected
 	Filename string        `json:"filename"`
 	Provider string        `json:"provider,omitempty"`
 	Model    string        `json:"model,omitempty"`
@@ -40,37 +41,18 @@ func (a *Activities) Upload(ctx context.Context, in UploadInput) (UploadOutput, 
 	}
 	h, stop := startHeart(ctx)
 	defer stop()
-	rows, size, err := a.openSized(ctx, in.Input, in.Range)
+	rows, err := a.openRows(ctx, in.Input, in.Range, in.SHA256)
 	if err != nil {
 		return UploadOutput{}, translate(err)
 	}
 	defer rows.Close()
-	source := &sourceReader{Reader: rows}
 	file, err := client.Upload(ctx, gateway.UploadRequest{
-		Filename: in.Filename, Body: source, Size: size, Provider: in.Provider, Model: in.Model,
+		Filename: in.Filename, Body: rows, Size: rows.size, Provider: in.Provider, Model: in.Model,
 	})
-	if source.err != nil { // ours, not the gateway's
-		return UploadOutput{}, translate(source.err)
-	}
-	if err != nil {
+	if err = cmp.Or(rows.err, err); err != nil {
 		return UploadOutput{}, translate(err)
 	}
 	out := UploadOutput{FileID: file.ID, Bytes: file.Bytes}
 	h.note(out)
 	return out, nil
-}
-
-// sourceReader remembers that it was the source that failed, which a transfer
-// would report as trouble of the receiving side.
-type sourceReader struct {
-	io.Reader
-	err error
-}
-
-func (s *sourceReader) Read(p []byte) (int, error) {
-	n, err := s.Reader.Read(p)
-	if err != nil && err != io.EOF {
-		s.err = err
-	}
-	return n, err
 }

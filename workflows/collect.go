@@ -64,10 +64,7 @@ func (r *run) manifest() batch.Manifest {
 	m := batch.Manifest{
 		WorkflowID: r.info.WorkflowExecution.ID, RunID: r.token, SessionID: r.session,
 		BatchIDs: append([]string{r.state.BatchID}, r.submission().Duplicates...),
-		Input:    batch.ManifestInput{Source: r.source()},
-	}
-	if r.state.Input != nil {
-		m.Input.SHA256 = r.state.Input.SHA256
+		Input:    batch.ManifestInput{Source: r.source(), SHA256: r.sha256()},
 	}
 	m.Gateway = batch.ManifestGateway{Usage: raw(r.state.Usage), Billing: raw(r.state.Billing)}
 	return m

@@ -20,7 +20,7 @@ func (r *run) post(ctx workflow.Context, look batch.Look, resubmit bool) error {
 	}
 	r.doubt(now, look)
 	out, err := call(ctx, submitOnce(fmt.Sprintf("create the batch (post %d)", s.Posts), r.book.Mode), act.Create, activities.CreateInput{
-		Dialect: r.dialect(), Mode: r.book.Mode, InputFileID: r.state.InputFileID, Input: r.job.Input, Range: r.job.InputRange,
+		Dialect: r.dialect(), Mode: r.book.Mode, InputFileID: r.state.InputFileID, Input: r.job.Input, Range: r.job.InputRange, SHA256: r.sha256(),
 		SessionID: r.session, Endpoint: r.state.Endpoint, Model: r.job.Model, CompletionWindow: r.job.CompletionWindow,
 		Metadata: r.job.Metadata, Provider: r.job.Provider, WebhookEndpointID: r.job.WebhookEndpointID, NotAfter: *s.PostDeadline,
 	})

@@ -55,7 +55,7 @@ func validated(job batch.Job, parseErr error) error {
 func (r *run) upload(ctx workflow.Context) error {
 	out, err := callUntilCancelled(r, ctx, longTransfer(fmt.Sprintf("upload %d rows", r.rows()), r.job.CreateTimeout.Std()),
 		act.Upload, activities.UploadInput{
-			Dialect: r.dialect(), Input: r.job.Input, Range: r.job.InputRange, Filename: r.filename(),
+			Dialect: r.dialect(), Input: r.job.Input, Range: r.job.InputRange, SHA256: r.sha256(), Filename: r.filename(),
 			Provider: r.job.Provider, Model: r.job.Model,
 		})
 	if err != nil {
@@ -67,6 +67,13 @@ func (r *run) upload(ctx workflow.Context) error {
 
 // filename is a readable name that says whose file it is.
 func (r *run) filename() string { return "batchkeeper-" + r.token + ".jsonl" }
+
+func (r *run) sha256() string {
+	if r.state.Input == nil {
+		return ""
+	}
+	return r.state.Input.SHA256
+}
 
 func (r *run) rows() int64 {
 	if r.state.Input == nil {
