@@ -182,6 +182,8 @@ func (s *Server) stop(ctx context.Context, served <-chan error) error {
 	if err != nil {
 		err = fmt.Errorf("%s server: requests still in hand after %s are cut: %w", s.o.Name, s.o.StopTimeout, errors.Join(err, s.http.Close()))
 	}
-	_ = <-served // http.ErrServerClosed, by our own doing
+	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
 	return err
 }

@@ -112,6 +112,7 @@ func TestMalformedHTTPIsRefused(t *testing.T) {
 	require.Empty(t, w.runs.signals())
 }
 
+// As long as they do not fill all 512 connections; what does is cut off after 5 s.
 func TestSlowSendersDoNotStopAnHonestOne(t *testing.T) {
 	w := newWorld(t, nil)
 	w.running(t)
