@@ -128,7 +128,7 @@ func (s *Store) allowedFile(loc location) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer root.Close() //nolint:errcheck // only read from
+		defer root.Close()
 		return openRegular(root.Stat, root.Open, filepath.FromSlash(key))
 	}
 	return nil, s.notAllowed()

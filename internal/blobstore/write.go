@@ -118,7 +118,7 @@ func (s *Store) syncFolders(file *os.File) error {
 }
 
 func syncFolder(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // a folder of the store
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

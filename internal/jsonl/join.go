@@ -78,7 +78,7 @@ const noSource = -1
 
 type joiner struct {
 	Join
-	ctx     context.Context //nolint:containedctx // lives as long as one Run
+	ctx     context.Context // lives as long as one Run
 	answers *answerReader
 	index   map[digest128]place
 	lines   int64 // lines in the answers

@@ -3,11 +3,9 @@ package jsonl_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 
@@ -48,7 +46,8 @@ func rows(ids ...string) string {
 }
 
 func success(id string) string {
-	return fmt.Sprintf(`{"id":"r","custom_id":%q,"response":{"status_code":200,"body":{"usage":{"input_tokens":3,"output_tokens":4,"total_tokens":7}}},"error":null}`, id)
+	return fmt.Sprintf(`{"id":"r","custom_id":%q,`+
+		`"response":{"status_code":200,"body":{"usage":{"input_tokens":3,"output_tokens":4,"total_tokens":7}}},"error":null}`, id)
 }
 
 func failure(id string) string {
@@ -138,7 +137,10 @@ func TestJoinPrefersASuccessThenTheFirst(t *testing.T) {
 }
 
 func TestJoinKeepsLinesThatAnswerNoRow(t *testing.T) {
-	bad := []string{`{"custom_id":"a","respon`, `nonsense`, `[]`, `{"response":null}`, `{"custom_id":""}`, `{"custom_id":7}`, `{"custom_id":"a","custom_id":"b"}`}
+	bad := []string{
+		`{"custom_id":"a","respon`, `nonsense`, `[]`, `{"response":null}`,
+		`{"custom_id":""}`, `{"custom_id":7}`, `{"custom_id":"a","custom_id":"b"}`,
+	}
 	got := join(t, rows("a"), lines(append(bad, success("z"), success("a"), success("z"))...), "{\"custom_id\":\"\xff\"}")
 	require.Equal(t, lines(success("a")), got.results)
 	require.EqualValues(t, 2, got.tally.Unmatched)
@@ -179,7 +181,8 @@ func TestJoinAbsentRows(t *testing.T) {
 	for _, class := range []string{jsonl.ClassMissing, jsonl.ClassExpired, jsonl.ClassCancelled} {
 		got, err := tryJoin(t.Context(), jsonl.Join{Absent: class}, rows("a", "b"), lines(success("a")), "")
 		require.NoError(t, err)
-		require.Equal(t, fmt.Sprintf(`{"custom_id":"b","class":%q,"line":2,"response":null,"error":null}`+"\n", class), got.failures)
+		want := lines(fmt.Sprintf(`{"custom_id":"b","class":%q,"line":2,"response":null,"error":null}`, class))
+		require.Equal(t, want, got.failures)
 		require.EqualValues(t, 1, got.tally.Missing+got.tally.Expired+got.tally.Cancelled)
 	}
 	_, err := tryJoin(t.Context(), jsonl.Join{Absent: "row_error"}, rows("a"), "", "")
@@ -209,109 +212,4 @@ func TestJoinNoAnswersAtAll(t *testing.T) {
 	tally, err := jsonl.Join{Input: strings.NewReader(rows("a")), Absent: jsonl.ClassExpired}.Run(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, jsonl.Tally{Rows: 1, Expired: 1}, tally)
-}
-
-func TestJoinRefusesABadInput(t *testing.T) {
-	tests := map[string]struct{ input, want string }{
-		"not JSON":                {rows("a") + "{\n", "input line 2: not valid JSON"},
-		"no id":                   {rows("a") + "\n{}\n", "input line 3: custom_id is missing"},
-		"an id used twice":        {rows("a", "b", "a"), `input line 3: custom_id "a" stands in a line before`},
-		"an absent id used twice": {rows("z", "z"), `input line 2: custom_id "z"`},
-		"too long":                {rows(strings.Repeat("x", 600)), "input line 1: longer than 512 bytes"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			_, err := tryJoin(t.Context(), jsonl.Join{Absent: jsonl.ClassMissing, MaxLine: 512}, tt.input, lines(success("a")), "")
-			require.ErrorContains(t, err, tt.want)
-		})
-	}
-}
-
-func TestJoinReportsWhatBreaks(t *testing.T) {
-	broken := errors.New("it broke")
-	base := func() jsonl.Join {
-		return jsonl.Join{
-			Input: strings.NewReader(rows("a")), Answers: []jsonl.Source{source("output", success("a"))}, Absent: jsonl.ClassMissing,
-		}
-	}
-	tests := map[string]struct {
-		change func(j *jsonl.Join)
-		want   string
-	}{
-		"the input":    {func(j *jsonl.Join) { j.Input = iotest.ErrReader(broken) }, "it broke"},
-		"the results":  {func(j *jsonl.Join) { j.Results = brokenWriter{broken} }, "it broke"},
-		"the answers":  {func(j *jsonl.Join) { j.Answers[0].R = brokenReaderAt{broken} }, "output: "},
-		"a short file": {func(j *jsonl.Join) { j.Answers[0].Size += 10 }, "unexpected EOF"},
-		"a file that changes": {func(j *jsonl.Join) {
-			j.Answers[0].R = &changing{strings.NewReader(success("a")), strings.NewReader(success("b")), 0}
-		}, "changed"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			j := base()
-			tt.change(&j)
-			_, err := j.Run(t.Context())
-			require.ErrorContains(t, err, tt.want)
-		})
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := base().Run(ctx)
-	require.ErrorIs(t, err, context.Canceled)
-}
-
-type brokenWriter struct{ err error }
-
-func (b brokenWriter) Write([]byte) (int, error) { return 0, b.err }
-
-type brokenReaderAt struct{ err error }
-
-func (b brokenReaderAt) ReadAt([]byte, int64) (int, error) { return 0, b.err }
-
-// changing gives other bytes once it has been read through.
-type changing struct {
-	first, then *strings.Reader
-	reads       int
-}
-
-func (c *changing) ReadAt(p []byte, off int64) (int, error) {
-	if c.reads++; c.reads > 1 && off == 0 {
-		return c.then.ReadAt(p, off)
-	}
-	return c.first.ReadAt(p, off)
-}
-
-func TestCheckTail(t *testing.T) {
-	long := strings.Repeat("x", 200<<10)
-	tests := map[string]struct {
-		content string
-		cut     bool
-	}{
-		"empty":                     {"", false},
-		"ends with LF":              {"{}\n", false},
-		"ends with CRLF":            {"{}\r\n", false},
-		"LF after nonsense":         {"{\n", false},
-		"a whole last line":         {"{\n{}", false},
-		"white space at the end":    {"{}\n  ", false},
-		"the only line, cut":        {`{"custom_id":"a`, true},
-		"the last line, cut":        {"{}\n{\"custom_id\":\"a\"", true},
-		"cut inside a character":    {"{}\n{\"a\":\"\xc3", true},
-		"a long whole last line":    {"{}\n{\"a\":\"" + long + "\"}", false},
-		"a long last line, cut":     {"{}\n{\"a\":\"" + long + "\"", true},
-		"longer than a line may be": {"{}\n{\"a\":\"" + strings.Repeat("x", 17<<20) + "\"}", true},
-		"cut where another began":   {"{}\n{}{", true},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			err := jsonl.CheckTail(strings.NewReader(tt.content), int64(len(tt.content)))
-			if tt.cut {
-				require.ErrorIs(t, err, jsonl.ErrCutTail)
-			} else {
-				require.NoError(t, err)
-			}
-		})
-	}
-	err := jsonl.CheckTail(strings.NewReader("{}\n"), 10)
-	require.Error(t, err)
-	require.NotErrorIs(t, err, jsonl.ErrCutTail)
 }

@@ -47,7 +47,7 @@ func (r *joiner) indexAnswers() error {
 		if best, known := r.index[id]; known && (best.ok || !ok) {
 			return nil
 		}
-		r.index[id] = place{offset: line.Offset, length: int32(len(line.Text)), source: int16(source), ok: ok} //nolint:gosec // a line's length is bounded, and there are two sources
+		r.index[id] = place{offset: line.Offset, length: int32(len(line.Text)), source: int16(source), ok: ok}
 		return nil
 	})
 }

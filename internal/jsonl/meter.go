@@ -12,7 +12,7 @@ const tellEvery = 1 << 20
 // meter counts what is read, tells so, and stops a long read between two chunks
 // once the context is done.
 type meter struct {
-	ctx  context.Context //nolint:containedctx // lives as long as one call
+	ctx  context.Context
 	r    io.Reader
 	tell func() // may be nil
 	read int64

@@ -25,13 +25,6 @@ var answerKinds = []func(id string) string{
 	func(string) string { return " " },
 }
 
-// model is the join as one would write it with everything in memory.
-type model struct {
-	best  map[string]string // by id: the line that counts
-	lines int               // lines that are not blank
-	tally jsonl.Tally
-}
-
 type wire struct {
 	CustomID string `json:"custom_id"`
 	Response *struct {
@@ -52,6 +45,7 @@ func parse(line string) (w wire, ok bool) {
 	return w, err == nil && w.CustomID != ""
 }
 
+// modelJoin is the join as one would write it with everything in memory.
 func modelJoin(asked, answers []string) (results, failures, unmatched []string, tally jsonl.Tally) {
 	best, strays := map[string]string{}, map[string]int{}
 	isAsked := map[string]bool{}
