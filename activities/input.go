@@ -57,7 +57,7 @@ func (a *Activities) openRows(ctx context.Context, input string, r *batch.Range,
 func (r *rowSource) Read(p []byte) (int, error) {
 	n, err := r.source.Read(p)
 	_, _ = r.digest.Write(p[:n]) // a hash never fails
-	if err == io.EOF && r.inspected != "" && hex.EncodeToString(r.digest.Sum(nil)) != r.inspected {
+	if errors.Is(err, io.EOF) && r.inspected != "" && hex.EncodeToString(r.digest.Sum(nil)) != r.inspected {
 		r.err = errInputChanged
 		return n, errInputChanged
 	}
