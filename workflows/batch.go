@@ -73,6 +73,7 @@ func newRun(ctx workflow.Context, input json.RawMessage) *run {
 	if c := job.Carried; c != nil && info.ContinuedExecutionRunID != "" {
 		r.token, r.state, r.book = c.Token, c.State, c.Book
 		r.shown = visibility.Of(r.state)
+		r.answered = r.state.Cancellation != nil && r.state.Cancellation.Result != ""
 	} else {
 		r.token = cmp.Or(info.OriginalRunID, info.WorkflowExecution.RunID) // a reset keeps it, so that it finds its batch again
 		r.book.StartedAt = workflow.Now(ctx)

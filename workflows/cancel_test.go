@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"batchkeeper/activities"
 	"batchkeeper/batch"
@@ -234,4 +235,24 @@ func TestASecondCancelChangesNothing(t *testing.T) {
 	require.Equal(t, "ana", e.Cancellation.RequestedBy)
 	require.Equal(t, 1, w.count("Cancel"))
 	require.NoError(t, r.err)
+}
+
+func TestCancelIsAnsweredAfterContinueAsNew(t *testing.T) {
+	w := newWorld(t)
+	w.poll = statuses("cancelling")
+	w.at(20*time.Second, func() { w.env.SignalWorkflow(batch.SignalCancel, please) })
+	w.at(2*time.Minute, func() { w.env.SetContinueAsNewSuggested(true) })
+	w.env.ExecuteWorkflow(batch.WorkflowBatch, []byte(plainJob))
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, w.env.GetWorkflowError(), &next)
+
+	w = newWorld(t)
+	w.poll = statuses("cancelling", "cancelling", "cancelled")
+	w.env.SetContinuedExecutionRunID("the-run-before")
+	var r *reply
+	w.at(time.Second, func() { r = w.update(batch.UpdateCancel, please) })
+	w.at(2*time.Second, func() { require.True(t, r.done, "already answered in the run before") })
+	e := w.run(string(next.Input.GetPayloads()[0].GetData()))
+	require.Equal(t, batch.OutcomeCancelled, e.Outcome)
+	require.Zero(t, w.count("Cancel"), "asked in the run before")
 }

@@ -55,8 +55,12 @@ func (a Attributes) Updates(before Attributes) []temporal.SearchAttributeUpdate 
 		{batch.AttrProvider, before.Provider, a.Provider},
 		{batch.AttrModel, before.Model, a.Model},
 	} {
-		if f.is != f.was && f.is != "" {
-			out = append(out, temporal.NewSearchAttributeKeyKeyword(f.name).ValueSet(f.is))
+		switch key := temporal.NewSearchAttributeKeyKeyword(f.name); {
+		case f.is == f.was:
+		case f.is == "":
+			out = append(out, key.ValueUnset())
+		default:
+			out = append(out, key.ValueSet(f.is))
 		}
 	}
 	if a.Rows != before.Rows {
