@@ -33,7 +33,7 @@ func (d demoCmd) run(ctx context.Context, s *stack.Stack, e environment) int {
 		return exitFailure
 	}
 	if d.Keep {
-		if code := (upCmd{}).run(ctx, s, e); code != 0 {
+		if code := keepUp(ctx, s, e); code != 0 {
 			return code
 		}
 	}

@@ -39,7 +39,7 @@ type cli struct {
 	GatewayPort   int           `placeholder:"PORT" help:"Port of the gateway emulator. Default: a free one."`
 	BridgePort    int           `placeholder:"PORT" help:"Port of the webhook bridge. Default: a free one."`
 	BatchDuration time.Duration `default:"6s" help:"How long the emulator takes over a batch."`
-	LogLevel      slog.Level    `default:"WARN" help:"Lowest level that worker and bridge log: DEBUG, INFO, WARN, ERROR."`
+	LogLevel      slog.Level    `default:"ERROR" help:"Lowest level that worker and bridge log: DEBUG, INFO, WARN, ERROR."`
 }
 
 // environment is the world of a command.
@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, e environment) (code int) {
 			code = max(code, exitFailure)
 		}
 	}()
-	if command.Command() == "demo" {
+	if command.Selected().Name == "demo" {
 		return c.Demo.run(ctx, s, e)
 	}
 	return c.Up.run(ctx, s, e)

@@ -44,7 +44,7 @@ func (p *progress) note(s batch.State) {
 }
 
 func counts(s batch.State) string {
-	if s.RequestCounts == nil {
+	if s.RequestCounts == nil || s.RequestCounts.Total == 0 {
 		return "no counts yet"
 	}
 	return s.RequestCounts.String()

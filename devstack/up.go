@@ -16,7 +16,12 @@ type upCmd struct{}
 
 func (upCmd) run(ctx context.Context, s *stack.Stack, e environment) int {
 	show(e.out, s)
-	_, _ = fmt.Fprintln(e.out, "\nPress Ctrl-C to stop.")
+	return keepUp(ctx, s, e)
+}
+
+// keepUp says how to use the stack and waits for the end of it.
+func keepUp(ctx context.Context, s *stack.Stack, e environment) int {
+	_, _ = fmt.Fprintf(e.out, "\nIn another terminal:\n\n%s  bin/starter run examples/requests.jsonl%s\n\nPress Ctrl-C to stop.\n", exports(s), endpointFlag(s))
 	if err := s.Wait(ctx); err != nil {
 		_, _ = fmt.Fprintln(e.err, "devstack:", err)
 		return exitFailure
@@ -24,7 +29,7 @@ func (upCmd) run(ctx context.Context, s *stack.Stack, e environment) int {
 	return 0
 }
 
-// show says where everything is and how other programs get to it.
+// show says where everything is.
 func show(w io.Writer, s *stack.Stack) {
 	ui, gateway := s.UI, s.Config.Gateway.BaseURL
 	if ui == "" {
@@ -42,7 +47,6 @@ func show(w io.Writer, s *stack.Stack) {
 	if !s.Emulated() {
 		_, _ = fmt.Fprintln(w, "\nThe gateway cannot reach this machine, so that no webhook arrives: runs are carried by polling.")
 	}
-	_, _ = fmt.Fprintf(w, "\nIn another terminal:\n\n%s  bin/starter run examples/requests.jsonl%s\n", exports(s), endpointFlag(s))
 }
 
 // exports are the variables that differ from every program's default.
