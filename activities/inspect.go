@@ -4,16 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
 	"batchkeeper/batch"
+	"batchkeeper/internal/blobstore"
 	"batchkeeper/internal/jsonl"
 )
 
 // InspectInput is the job as far as its rows and limits go.
 type InspectInput struct {
-	Job batch.Job `json:"job"`
+	Job    batch.Job `json:"job"`
+	Prefix string    `json:"prefix"` // where the results will go
 }
 
 // InspectOutput is what the rows are, and the limits that apply. A rejection is
@@ -47,6 +50,10 @@ func (a *Activities) Inspect(ctx context.Context, in InspectInput) (InspectOutpu
 	}
 	if out.Mode == batch.CreateInline && profile.MaxInlineBytes == 0 {
 		out.Rejected = fmt.Sprintf("create_mode: profile %s offers no inline creation", name)
+		return out, nil
+	}
+	if err := blobstore.CheckKey(path.Join(in.Prefix, "raw", "output.jsonl")); err != nil {
+		out.Rejected = "results_prefix: " + err.Error()
 		return out, nil
 	}
 	if job.Input == "" {

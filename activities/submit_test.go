@@ -1,6 +1,7 @@
 package activities_test
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ import (
 )
 
 func inspect(w *world, job batch.Job) (activities.InspectOutput, error) {
-	return do(w, w.acts.Inspect, activities.InspectInput{Job: job.WithDefaults()})
+	return do(w, w.acts.Inspect, activities.InspectInput{Job: job.WithDefaults(), Prefix: cmp.Or(job.ResultsPrefix, "res")})
 }
 
 func TestInspect(t *testing.T) {
@@ -32,6 +33,7 @@ func TestInspect(t *testing.T) {
 		"bad rows":         {batch.Job{Input: "bad.jsonl"}, "3 of 4 rows are bad", 3},
 		"no rows":          {batch.Job{Input: "empty.jsonl"}, "no rows", 1},
 		"too many rows":    {batch.Job{Input: "in.jsonl", Profile: "tiny"}, "a batch may have 2", 1},
+		"prefix too long":  {batch.Job{Input: "in.jsonl", ResultsPrefix: strings.Repeat("x", 300)}, "results_prefix", 0},
 		"unknown profile":  {batch.Job{Input: "in.jsonl", Profile: "nobody"}, `profile: "nobody"`, 0},
 		"window":           {batch.Job{Input: "in.jsonl", CompletionWindow: "48h"}, "completion_window", 0},
 		"no inline":        {batch.Job{Input: "in.jsonl", Profile: "tiny", CreateMode: batch.CreateInline}, "offers no inline", 0},

@@ -119,6 +119,10 @@ func TestResultsPrefix(t *testing.T) {
 	require.Equal(t, "mine", batch.ResultsPrefix(batch.Job{ResultsPrefix: "mine/"}, "w", "t"))
 	require.Equal(t, "a%2Fb/t", batch.ResultsPrefix(batch.Job{}, "a/b", "t"))
 	require.Equal(t, "%2E%2E/t", batch.ResultsPrefix(batch.Job{}, "..", "t"))
+	long, other := strings.Repeat("a/", 100), strings.Repeat("a/", 99)+"a["
+	require.Len(t, strings.Split(batch.ResultsPrefix(batch.Job{}, long, "t"), "/"), 2)
+	require.LessOrEqual(t, len(batch.ResultsPrefix(batch.Job{}, long, "t")), 202)
+	require.NotEqual(t, batch.ResultsPrefix(batch.Job{}, long, "t"), batch.ResultsPrefix(batch.Job{}, other, "t"))
 }
 
 func TestProfiles(t *testing.T) {

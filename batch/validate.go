@@ -1,6 +1,8 @@
 package batch
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -170,5 +172,16 @@ func ResultsPrefix(job Job, workflowID, token string) string {
 	if strings.Trim(id, ".") == "" { // "." and ".." name folders
 		id = strings.ReplaceAll(id, ".", "%2E")
 	}
+	if len(id) > maxSegment { // every byte may have become three
+		sum := sha256.Sum256([]byte(workflowID))
+		id = strings.TrimRight(id[:maxSegment-shortSum-1], "%0123456789ABCDEF") + "~" + hex.EncodeToString(sum[:])[:shortSum]
+	}
 	return id + "/" + token
 }
+
+// A store takes segments of so many bytes; a longer one ends in so many digits
+// of a digest of the whole.
+const (
+	maxSegment = 200
+	shortSum   = 24
+)

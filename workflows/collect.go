@@ -13,7 +13,7 @@ import (
 // collect brings the provider's files home and joins them to the rows. What
 // was answered is paid for, whatever the batch came to.
 func (r *run) collect(ctx workflow.Context) error {
-	prefix := batch.ResultsPrefix(r.job, r.info.WorkflowExecution.ID, r.token)
+	prefix := r.prefix()
 	in := activities.ReconcileInput{
 		Input: r.job.Input, Range: r.job.InputRange, Status: r.state.Status, Prefix: prefix, Manifest: r.manifest(),
 	}

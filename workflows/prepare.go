@@ -18,7 +18,7 @@ func (r *run) inspect(ctx workflow.Context) error {
 		return end(batch.OutcomeRejected, err.Error())
 	}
 	out, err := callUntilCancelled(r, ctx, longTransfer("inspect "+r.source(), r.job.CreateTimeout.Std()),
-		act.Inspect, activities.InspectInput{Job: r.job})
+		act.Inspect, activities.InspectInput{Job: r.job, Prefix: r.prefix()})
 	if err != nil {
 		return r.refused("inspect the input", err)
 	}
@@ -67,6 +67,11 @@ func (r *run) upload(ctx workflow.Context) error {
 
 // filename is a readable name that says whose file it is.
 func (r *run) filename() string { return "batchkeeper-" + r.token + ".jsonl" }
+
+// prefix is where the results go.
+func (r *run) prefix() string {
+	return batch.ResultsPrefix(r.job, r.info.WorkflowExecution.ID, r.token)
+}
 
 func (r *run) sha256() string {
 	if r.state.Input == nil {
