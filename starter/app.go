@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"go.temporal.io/sdk/client"
@@ -23,6 +24,9 @@ type app struct {
 	lookup         env.Lookup
 	connect        func(context.Context) (client.Client, error)
 	width          func() int // columns of the terminal at stderr; 0: none
+	// answerTime is how long a cancel waits for the gateway's answer; the request
+	// stands with the run whether or not it comes.
+	answerTime time.Duration
 }
 
 // commands is the command line; each command is in a file of its own.

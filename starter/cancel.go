@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"time"
 
 	"batchkeeper"
 	"batchkeeper/batch"
@@ -15,10 +14,6 @@ type cancelCmd struct {
 	Wait   bool   `help:"Follow the run to its end."`
 	JSON   bool   `help:"Print the state, with --wait the result, as one JSON object."`
 }
-
-// answerTime is how long the gateway's answer is waited for; the request stands
-// with the run whether or not it comes.
-const answerTime = 20 * time.Second
 
 // Run asks to cancel. It succeeds once the request stands, or comes too late.
 func (c *cancelCmd) Run(ctx context.Context, a *app) error {
@@ -47,7 +42,7 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 // ask tells the run, and says what came of it; known is false where no worker
 // tells the state.
 func (a app) ask(ctx context.Context, r *batchkeeper.Run, req batch.CancelRequest) (state batch.State, known bool, err error) {
-	asking, stop := context.WithTimeout(ctx, answerTime)
+	asking, stop := context.WithTimeout(ctx, a.answerTime)
 	defer stop()
 	state, err = r.Cancel(asking, req)
 	switch {

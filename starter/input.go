@@ -41,8 +41,9 @@ func findInput(ctx context.Context, store *blobstore.Store, name string, part *b
 	case !errors.Is(err, os.ErrNotExist), strings.HasPrefix(name, "/"), strings.HasPrefix(name, "."):
 		return in, usage("input: %w", err)
 	}
-	if _, err = store.Stat(ctx, name); isUsage(err) {
-		err = usage("%s: there is no such file here, nor such a key in the store: %w", name, err)
+	_, err = store.Stat(ctx, name)
+	if errors.Is(err, blobstore.ErrNotFound) {
+		return in, usage("%s: there is no such file here, nor %s in the store", name, store.URL(name))
 	}
 	return in, err
 }

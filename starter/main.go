@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	"golang.org/x/term"
@@ -21,6 +22,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	os.Exit(run(ctx, os.Args[1:], app{
 		stdout: os.Stdout, stderr: os.Stderr, lookup: os.LookupEnv, connect: connect, width: width,
+		answerTime: 20 * time.Second,
 	}))
 }
 

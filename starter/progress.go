@@ -74,39 +74,49 @@ func (l *line) notice(text string) {
 }
 
 // changeText is what is worth a new line when it changes.
-func changeText(s batch.State) string {
-	parts := []string{string(s.Stage)}
-	if s.BatchID != "" && s.Stage != batch.StageDone {
-		parts = append(parts, s.BatchID)
+func changeText(s batch.State) string { return strings.Join(append(where(s), beside(s)...), "  ") }
+
+// progressText is the whole line for a terminal: what may be cut off stands last.
+func progressText(s batch.State, elapsed time.Duration) string {
+	parts := append([]string{fmt.Sprintf("%6s", elapsed)}, where(s)...)
+	if s.Polls > 0 && s.Outcome == "" {
+		reads := fmt.Sprintf("poll %d", s.Polls)
+		if s.NextPollAt != nil {
+			reads += ", next " + s.NextPollAt.Local().Format(time.TimeOnly)
+		}
+		parts = append(parts, reads)
 	}
+	return strings.Join(append(parts, beside(s)...), "  ")
+}
+
+// where is how far a run is.
+func where(s batch.State) []string {
+	parts := []string{string(s.Stage)}
 	if s.Status != "" {
 		parts = append(parts, string(s.Status))
 	}
-	switch {
+	switch c := s.RequestCounts; {
 	case s.Outcome != "":
 		parts = append(parts, string(s.Outcome))
-	case s.RequestCounts != nil:
-		parts = append(parts, fmt.Sprintf("%d/%d rows", s.RequestCounts.Done(), s.RequestCounts.Total), fmt.Sprintf("%d %%", s.Progress))
+	case c != nil && c.Total > 0:
+		parts = append(parts, fmt.Sprintf("%d/%d rows", c.Done(), c.Total), fmt.Sprintf("%d %%", s.Progress))
 	case s.Input != nil:
 		parts = append(parts, fmt.Sprintf("%d rows", s.Input.Rows))
 	}
+	return parts
+}
+
+// beside is what else there is to know.
+func beside(s batch.State) []string {
+	var parts []string
 	if s.Submission != nil && s.Submission.Ambiguous {
 		parts = append(parts, "create ambiguous")
 	}
 	if s.Problem != "" {
-		parts = append(parts, "problem: "+s.Problem)
+		parts = append(parts, "problem: "+oneLine(s.Problem))
 	}
-	return strings.Join(parts, "  ")
-}
-
-// progressText is the whole line for a terminal.
-func progressText(s batch.State, elapsed time.Duration) string {
-	text := changeText(s)
-	if s.Polls > 0 {
-		text += fmt.Sprintf("  %d polls", s.Polls)
+	if s.BatchID != "" && s.Outcome == "" {
+		parts = append(parts, s.BatchID)
 	}
-	if s.NextPollAt != nil {
-		text += "  next " + s.NextPollAt.Local().Format(time.TimeOnly)
-	}
-	return fmt.Sprintf("%6s  %s", elapsed, text)
+	return parts
 }

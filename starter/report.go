@@ -89,7 +89,7 @@ func statusTable(s batch.State, id string, store *blobstore.Store, now time.Time
 	t.addText("stage", string(s.Stage))
 	t.addText("batch", batchText(s))
 	t.addText("status", statusText(s))
-	if c := s.RequestCounts; c != nil {
+	if c := s.RequestCounts; c != nil && c.Total > 0 {
 		t.add("progress", "%d %%: %s", s.Progress, c)
 	}
 	if in := s.Input; in != nil {

@@ -37,6 +37,9 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	if c.Input != "" {
 		job.Input = c.Input
 	}
+	if job.Input == "" && job.InputFileID == "" && job.BatchID == "" {
+		return usage("run: give an INPUT, or a --job that names one")
+	}
 	return c.start(ctx, a, job)
 }
 
