@@ -72,6 +72,7 @@ var Imports = Table{
 	"webhookbridge":  anything,
 	"devstack":       anything,
 	"devstack/stack": anything,
+	"devstack/e2e":   anything,
 
 	// Tests, and what they stand on.
 	"internal/archtest":                        {},
