@@ -57,7 +57,8 @@ func run(ctx context.Context, args []string, e environment) (code int) {
 	var c cli
 	exit := -1
 	parser, err := kong.New(&c, kong.Name("devstack"), kong.Writers(e.out, e.err), kong.Exit(func(code int) { exit = code }),
-		kong.Description("Batchkeeper in one command. Set TEMPORAL_ADDRESS to use another Temporal server, PHASEO_API_KEY or OPENAI_API_KEY to use the real gateway."))
+		kong.Description("Batchkeeper in one command. Set TEMPORAL_ADDRESS to use another Temporal server, "+
+			"PHASEO_API_KEY or OPENAI_API_KEY to use the real gateway."))
 	if err != nil {
 		_, _ = fmt.Fprintln(e.err, "devstack:", err)
 		return exitFailure
@@ -75,7 +76,7 @@ func run(ctx context.Context, args []string, e environment) (code int) {
 		_, _ = fmt.Fprintln(e.err, "devstack:", err)
 		return exitFailure
 	}
-	defer func() {
+	defer func() { //nolint:contextcheck // by now the context has ended
 		if err := s.Stop(); err != nil {
 			_, _ = fmt.Fprintln(e.err, "devstack: stop:", err)
 			code = max(code, exitFailure)

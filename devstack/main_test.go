@@ -37,7 +37,8 @@ func example(t *testing.T, rows int, prompt string) string {
 	t.Helper()
 	var b strings.Builder
 	for i := range rows {
-		fmt.Fprintf(&b, `{"custom_id":"row-%d","method":"POST","url":"/v1/responses","body":{"model":"gpt-5-mini-2025-08-07","input":%q,"max_output_tokens":16}}`+"\n", i, prompt)
+		fmt.Fprintf(&b, `{"custom_id":"row-%d","method":"POST","url":"/v1/responses","body":`+
+			`{"model":"gpt-5-mini-2025-08-07","input":%q,"max_output_tokens":16}}`+"\n", i, prompt)
 	}
 	path := filepath.Join(t.TempDir(), "example.jsonl")
 	require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))

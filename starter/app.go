@@ -115,7 +115,7 @@ func (a app) fail(ctx context.Context, err error) int {
 		end = exit{exitFailed, err}
 		switch {
 		case ctx.Err() != nil:
-			end.code = exitInterrupted
+			end = exit{exitInterrupted, fmt.Errorf("interrupted: %w", err)}
 		case isUsage(err):
 			end.code = exitUsage
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path"
 
 	"go.temporal.io/sdk/client"
 
@@ -98,8 +99,16 @@ func (f startFlags) check(job batch.Job) error {
 	if f.Rerun && f.ID == "" {
 		return usage("--rerun: it needs --id")
 	}
+	if f.Detach && f.Output != "" {
+		return usage("--detach: it does not wait for the results that --output asks for; starter results copies them later")
+	}
 	if err := job.Validate(); err != nil {
 		return usage("%w", err)
+	}
+	if job.ResultsPrefix != "" {
+		if err := blobstore.CheckKey(path.Join(job.ResultsPrefix, batch.FileManifest)); err != nil {
+			return usage("--results-prefix: %w", err)
+		}
 	}
 	return nil
 }

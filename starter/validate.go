@@ -118,6 +118,8 @@ func (f findings) text(name string) string {
 		fmt.Fprintf(&b, "… and %d more\n", rest)
 	}
 	switch {
+	case f.Bad > 0 && f.Problems[0].Line == 0:
+		fmt.Fprintf(&b, "%s: it cannot be sent", name)
 	case f.Bad > 0:
 		fmt.Fprintf(&b, "%s: %d of %d rows are bad", name, f.Bad, f.Rows)
 	case f.Excess != "":

@@ -92,6 +92,14 @@ func (r *run) histories() []*historypb.History {
 	return all
 }
 
+// noSecretInHistory searches what Temporal keeps of the run.
+func (r *run) noSecretInHistory() {
+	r.w.t.Helper()
+	for _, h := range r.histories() {
+		require.NoError(r.w.t, searchText(h.String()))
+	}
+}
+
 // events counts the events of a type.
 func (r *run) events(kind enumspb.EventType) int {
 	r.w.t.Helper()
@@ -112,4 +120,17 @@ func (r *run) temporalStatus() enumspb.WorkflowExecutionStatus {
 	d, err := r.w.client.DescribeWorkflowExecution(r.w.t.Context(), r.ID(), "")
 	require.NoError(r.w.t, err)
 	return d.GetWorkflowExecutionInfo().GetStatus()
+}
+
+// pending tells whether a worker has an activity of the run in hand.
+func (r *run) pending(activity string) bool {
+	r.w.t.Helper()
+	d, err := r.w.client.DescribeWorkflowExecution(r.w.t.Context(), r.ID(), "")
+	require.NoError(r.w.t, err)
+	for _, a := range d.GetPendingActivities() {
+		if a.GetActivityType().GetName() == activity && a.GetState() == enumspb.PENDING_ACTIVITY_STATE_STARTED {
+			return true
+		}
+	}
+	return false
 }

@@ -1,8 +1,8 @@
 package e2e_test
 
 import (
-	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,12 +28,13 @@ func runAll(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	bin = dir
-	if err := build(context.Background(), dir); err != nil {
+	if err := build(dir); err != nil {
 		return complain(err)
 	}
 	if shared, err = startTemporal(filepath.Join(dir, "temporal.db")); err != nil {
 		return complain(err)
 	}
+	_ = flag.Set("test.parallel", "8") // worlds mostly wait for one another
 	code := m.Run()
 	shared.stop()
 	if err := searchSecrets(dir, "temporal.db*"); err != nil {
@@ -48,13 +49,13 @@ func complain(err error) int {
 }
 
 // build makes the programs under test; the command line is one of them.
-func build(ctx context.Context, dir string) error {
+func build(dir string) error {
 	if os.Getenv("TEMPORAL_DEV_BIN") == "" {
 		return errors.New("TEMPORAL_DEV_BIN is not set: run make test")
 	}
 	args := append([]string{"build"}, buildFlags...)
 	args = append(args, "-o", dir+string(filepath.Separator), "batchkeeper/worker", "batchkeeper/webhookbridge", "batchkeeper/starter")
-	out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
+	out, err := exec.Command("go", args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build the programs: %w\n%s", err, out)
 	}

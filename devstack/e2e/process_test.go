@@ -13,10 +13,11 @@ import (
 
 // process is a program under test, with what it says.
 type process struct {
-	name string
-	cmd  *exec.Cmd
-	log  *record
-	gone chan struct{} // closed once it has ended
+	name  string
+	cmd   *exec.Cmd
+	log   *record
+	admin string        // where it tells of itself
+	gone  chan struct{} // closed once it has ended
 }
 
 // record keeps what processes write; several lives of a program share one.

@@ -118,8 +118,9 @@ func (w *world) launch(to **process, name, program string) {
 	*to = p
 	admin, err := p.awaitLine(adminPort, from)
 	require.NoError(w.t, err)
+	p.admin = "http://" + admin[1]
 	w.eventually("the "+name+" is ready", func() bool {
-		status, _ := get(w.t, "http://"+admin[1]+"/readyz")
+		status, _ := fetch(p.admin + "/readyz")
 		return status == 200
 	})
 }
@@ -133,7 +134,14 @@ func (w *world) killWorker() {
 // end stops what still runs and looks at what was said.
 func (w *world) end() {
 	for _, p := range []*process{w.worker, w.bridge} {
-		if p != nil && p.stop() != 0 {
+		if p == nil {
+			continue
+		}
+		status, metrics := fetch(p.admin + "/metrics")
+		if err := searchText(metrics); err != nil || status != 200 {
+			w.t.Errorf("the metrics of the %s (status %d): %v", p.name, status, err)
+		}
+		if p.stop() != 0 {
 			w.t.Errorf("the %s did not stop gracefully", p.name)
 		}
 	}

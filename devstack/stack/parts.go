@@ -67,7 +67,7 @@ func (s *Stack) startBridge(ctx context.Context) error {
 	if err := b.Listen(ctx); err != nil {
 		return err
 	}
-	s.parts.run("bridge", b.Run) //nolint:contextcheck // a part outlives the start
+	s.parts.run("bridge", b.Run)
 	s.WebhookURL = "http://" + b.Addr() + "/webhooks/phaseo"
 	s.announceWebhook()
 	return s.awaitReady(ctx, b.AdminAddr)
@@ -78,7 +78,7 @@ func (s *Stack) startWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.parts.run("worker", w.Run) //nolint:contextcheck // a part outlives the start
+	s.parts.run("worker", w.Run)
 	return s.awaitReady(ctx, w.MetricsAddr)
 }
 

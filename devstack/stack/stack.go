@@ -88,7 +88,7 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if err := s.start(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("start the stack: %w", err), s.Stop())
+		return nil, errors.Join(fmt.Errorf("start the stack: %w", err), s.Stop()) //nolint:contextcheck // the start's context may be the one that ended
 	}
 	return s, nil
 }

@@ -61,10 +61,12 @@ var Imports = Table{
 		Own: []string{".", "batch", "internal/blobstore", "internal/env", "internal/gateway", "internal/jsonl", "internal/secret",
 			"internal/temporalclient"},
 		Modules: []string{
-			"github.com/alecthomas/kong", "github.com/posener/complete", "github.com/willabides/kongplete", "go.temporal.io/api",
-			"go.temporal.io/sdk", "golang.org/x",
+			"github.com/alecthomas/kong", "go.temporal.io/api", "go.temporal.io/sdk", "golang.org/x",
 		},
 	},
+
+	// What a user's program looks like.
+	"examples/start": {Own: []string{".", "batch"}, Modules: []string{"go.temporal.io/sdk"}},
 
 	// Composition roots.
 	"worker":         anything,

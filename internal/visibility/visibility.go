@@ -55,9 +55,10 @@ func (a Attributes) Updates(before Attributes) []temporal.SearchAttributeUpdate 
 		{batch.AttrProvider, before.Provider, a.Provider},
 		{batch.AttrModel, before.Model, a.Model},
 	} {
-		switch key := temporal.NewSearchAttributeKeyKeyword(f.name); {
-		case f.is == f.was:
-		case f.is == "":
+		key := temporal.NewSearchAttributeKeyKeyword(f.name)
+		switch f.is {
+		case f.was:
+		case "":
 			out = append(out, key.ValueUnset())
 		default:
 			out = append(out, key.ValueSet(f.is))
