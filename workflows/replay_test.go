@@ -18,11 +18,13 @@ import (
 	"batchkeeper/workflows"
 )
 
-// scenarios are the histories that every release must have recorded: a replay
-// over an empty folder would prove nothing.
+// scenarios are histories that every release must have recorded, named after
+// the tests that made them: a replay over an empty folder would prove nothing.
 var scenarios = []string{
-	"completed-by-webhook", "completed-by-polling", "cancelled-by-update", "cancelled-by-temporal",
-	"expired", "lost-create", "rejected-input", "continued-as-new",
+	"testhappybywebhook", "testhappybypollingalone", "testcancelbeforecreation.temporal", "testcancelduringcreation.update",
+	"testcancelaftercreation.signal", "testcancelthatcomestoolate", "testcancelthatisneverconfirmed", "teststaleaftercancels",
+	"testexpirywithpartialoutput", "testcreatewhoseanswerislost.connection-breaks", "testcreatethatpasseslater", "testlate404",
+	"testbadinput", "testbatchfailsupstream", "testsomerowsfail", "testcontinueasnew", "testcontinueasnew.2",
 }
 
 // TestHistoriesReplay runs today's code over the histories of every release. A
@@ -33,10 +35,14 @@ func TestHistoriesReplay(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, releases, "no recorded histories: run make record")
 	for _, release := range releases {
+		files, err := filepath.Glob(filepath.Join(release, "*.json"))
+		require.NoError(t, err)
 		for _, scenario := range scenarios {
-			t.Run(filepath.Base(release)+"/"+scenario, func(t *testing.T) {
-				recorded := read(t, filepath.Join(release, scenario+".json"))
-				require.NoError(t, replay(recorded))
+			require.Contains(t, files, filepath.Join(release, scenario+".json"), "a scenario is missing: run make record")
+		}
+		for _, file := range files {
+			t.Run(filepath.Base(release)+"/"+filepath.Base(file), func(t *testing.T) {
+				require.NoError(t, replay(read(t, file)))
 			})
 		}
 	}
@@ -48,7 +54,7 @@ func TestReplayNoticesChangedCommands(t *testing.T) {
 	releases, err := filepath.Glob(filepath.Join("testdata", "histories", "*"))
 	require.NoError(t, err)
 	require.NotEmpty(t, releases)
-	recorded := read(t, filepath.Join(releases[0], "completed-by-polling.json"))
+	recorded := read(t, filepath.Join(releases[0], "testhappybypollingalone.json"))
 	for _, e := range recorded.GetEvents() {
 		if e.GetEventType() == enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED {
 			e.GetActivityTaskScheduledEventAttributes().ActivityType.Name = "SomethingElse"
@@ -61,7 +67,7 @@ func TestReplayNoticesChangedCommands(t *testing.T) {
 func read(t *testing.T, path string) *historypb.History {
 	t.Helper()
 	f, err := os.Open(path)
-	require.NoError(t, err, "a scenario is missing: run make record")
+	require.NoError(t, err)
 	defer f.Close()
 	h, err := client.HistoryFromJSON(f, client.HistoryJSONOptions{})
 	require.NoError(t, err)
@@ -72,5 +78,9 @@ func read(t *testing.T, path string) *historypb.History {
 func replay(h *historypb.History) error {
 	replayer := worker.NewWorkflowReplayer()
 	replayer.RegisterWorkflowWithOptions(workflows.BatchWorkflow, workflow.RegisterOptions{Name: batch.WorkflowBatch})
-	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h)
+	started := h.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
+	// A run knows its deliveries by its own id, so it must replay under that.
+	return replayer.ReplayWorkflowHistoryWithOptions(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h, worker.ReplayWorkflowHistoryOptions{
+		OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()},
+	})
 }

@@ -29,7 +29,7 @@ func TestAThousandDuplicates(t *testing.T) {
 	for range 8 {
 		senders.Go(func() {
 			for range copies {
-				status, err := w.gateway.Deliver(t.Context(), gatewaytest.Delivery{BatchID: before.BatchID, Phase: "progress"})
+				status, err := w.gateway.Deliver(t.Context(), gatewaytest.Delivery{BatchID: before.BatchID, Phase: "status_changed"})
 				if err != nil || status != 200 {
 					t.Errorf("a duplicate was answered %d: %v", status, err)
 				}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -135,13 +136,36 @@ func (s *settings) readDynamicConfig(f flags) error {
 		dynamicconfig.MatchingEnableFairness.Key(): true,
 	}
 	return eachPair("--dynamic-config-value", f.DynamicConfig, func(key, value string) error {
+		decoder := json.NewDecoder(strings.NewReader(value))
+		decoder.UseNumber()
 		var decoded any
-		if err := json.Unmarshal([]byte(value), &decoded); err != nil {
-			return fmt.Errorf("the value is not JSON: %w", err)
+		if err := decoder.Decode(&decoded); err != nil || decoder.More() {
+			return fmt.Errorf("the value is not JSON: %w", errors.Join(err, errors.New("want one JSON value")))
 		}
-		s.dynamicConfig[dynamicconfig.MakeKey(key)] = decoded
+		s.dynamicConfig[dynamicconfig.MakeKey(key)] = typed(decoded)
 		return nil
 	})
+}
+
+// typed gives numbers the types that the server's settings have: a whole one that arrives as a float is silently ignored there.
+func typed(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if whole, err := v.Int64(); err == nil {
+			return int(whole)
+		}
+		fraction, _ := v.Float64() // the decoder took it for a number
+		return fraction
+	case []any:
+		for i := range v {
+			v[i] = typed(v[i])
+		}
+	case map[string]any:
+		for key := range v {
+			v[key] = typed(v[key])
+		}
+	}
+	return v
 }
 
 func eachPair(flag string, pairs []string, use func(name, value string) error) error {

@@ -10,13 +10,14 @@ import (
 func TestSettingsTakeTheLastWord(t *testing.T) {
 	f, err := parse([]string{"server", "start-dev", "--port", "0", "--headless=true", "--ip", "localhost",
 		"--sqlite-pragma", "synchronous=2", "--dynamic-config-value", "frontend.enableServerVersionCheck=true",
-		"--dynamic-config-value", `a.map={"x":1,"y":2}`, "-n", "default", "-n", "b"})
+		"--dynamic-config-value", `a.map={"x":1,"y":2.5}`, "--dynamic-config-value", "a.list=[3]", "-n", "default", "-n", "b"})
 	require.NoError(t, err)
 	s, err := f.settings()
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"journal_mode": "wal", "locking_mode": "exclusive", "synchronous": "2"}, s.pragmas)
 	require.Equal(t, true, s.dynamicConfig[dynamicconfig.EnableServerVersionCheck.Key()])
-	require.Equal(t, map[string]any{"x": 1.0, "y": 2.0}, s.dynamicConfig[dynamicconfig.MakeKey("a.map")])
+	require.Equal(t, map[string]any{"x": 1, "y": 2.5}, s.dynamicConfig[dynamicconfig.MakeKey("a.map")])
+	require.Equal(t, []any{3}, s.dynamicConfig[dynamicconfig.MakeKey("a.list")])
 	require.Equal(t, []string{"default", "b"}, s.namespaces)
 	require.False(t, s.ui.wanted())
 	require.NotZero(t, s.frontend.port)
