@@ -40,7 +40,7 @@ test: build ## run every test that needs Go alone
 record: build ## record the histories of a release for the replay test: make record RELEASE=v0.1.0
 	@[ -n "$(RELEASE)" ] || { echo "RELEASE is not set"; exit 2; }
 	TEMPORAL_DEV_BIN=$(TEMPORAL_DEV) BATCHKEEPER_RECORD=$(CURDIR)/workflows/testdata/histories/$(RELEASE) \
-		go test -count=1 -timeout 15m -run 'Happy|Cancel|Stale|Create|Late404|Expiry|Fail|BadInput|Truncated|Start|ContinueAsNew' ./devstack/e2e
+		go test -count=1 -timeout 15m -run 'Happy|Cancel|Stale|Create|Late404|Reset|Expiry|Fail|BadInput|Truncated|Start|ContinueAsNew' ./devstack/e2e
 
 .PHONY: test-system
 test-system: build system-packages ## run the tests that need a browser and other languages

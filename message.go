@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -76,12 +77,23 @@ func (r *Run) update(ctx context.Context, name string, args ...any) (batch.State
 	return state, nil
 }
 
+// unheard tells that the server gave up waiting for a worker's answer; its own
+// deadline may pass before ours does.
+func unheard(err error) bool {
+	_, late := errors.AsType[*client.WorkflowUpdateServiceTimeoutOrCanceledError](err)
+	_, canceled := errors.AsType[*serviceerror.Canceled](err)
+	return late || canceled || unanswered(err)
+}
+
 func (r *Run) updateError(ctx context.Context, err error) error {
 	if refused, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		if refused.Type() == lostUpdate {
 			return ErrAlreadyFinished
 		}
 		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if unheard(err) {
+		return fmt.Errorf("%w: it may take the request yet", ErrNoWorker)
 	}
 	if err = translate(err); !errors.Is(err, ErrNotFound) {
 		return err

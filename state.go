@@ -44,7 +44,7 @@ func (r *Run) query(ctx context.Context, at place) (batch.State, error) {
 	value, err := r.client.QueryWorkflow(asked, r.id, at.runID, batch.QueryState)
 	if err != nil {
 		if ctx.Err() == nil && unanswered(err) {
-			return batch.State{}, fmt.Errorf("%w on task queue %s: is one running? (%w)", ErrNoWorker, at.taskQueue, err)
+			return batch.State{}, fmt.Errorf("%w on task queue %s: is one running?", ErrNoWorker, at.taskQueue)
 		}
 		return batch.State{}, translate(err)
 	}

@@ -154,7 +154,6 @@ func TestSpoiledOutputFiles(t *testing.T) {
 			w := newWorld(t, gatewaytest.Options{})
 			w.emulator.Script(gatewaytest.Rule{Op: gatewaytest.OpContent, Fault: gatewaytest.Fault{Kind: gatewaytest.FaultMutate, Value: mutation}})
 			b := w.finished(5, "completed", 5)
-			w.env.SetHeartbeatDetails(map[string]int{"count": 99}) // the sizes differ: believed after many tries
 			in := w.joinInput(b, 5)
 			out := must(w, w.acts.Reconcile, in)
 			out.Results.Manifest, tc.want.Prefix = nil, "res"
@@ -197,6 +196,24 @@ func TestDownloadTrouble(t *testing.T) {
 	_, err := do(w, w.acts.Download, activities.DownloadInput{Dialect: batch.DialectPhaseo, FileID: "file-gone", Key: "res/raw/output.jsonl"})
 	k, again := kind(t, err)
 	require.Equal(t, batch.KindResultsUnavailable, k, "a file that stays away is the answer")
+	require.False(t, again)
+}
+
+// A file that stays shorter than the gateway says is not the whole result: what
+// it lacks must not be called missing.
+func TestAShortFileIsNeverBelieved(t *testing.T) {
+	w := newWorld(t, gatewaytest.Options{})
+	b := w.finished(5, "completed", 5)
+	w.fresh()
+	whole := must(w, w.acts.Download, activities.DownloadInput{Dialect: batch.DialectPhaseo, FileID: b.OutputFileID, Key: "res/raw/output.jsonl"})
+	w.fresh()
+	w.emulator.Script(gatewaytest.Rule{Op: gatewaytest.OpContent, Fault: gatewaytest.Fault{
+		Kind: gatewaytest.FaultCut, Bytes: whole.Ref.Size / 5, Value: "clean",
+	}})
+	w.env.SetHeartbeatDetails(map[string]int{"count": 6})
+	_, err := do(w, w.acts.Download, activities.DownloadInput{Dialect: batch.DialectPhaseo, FileID: b.OutputFileID, Key: "res/raw/output.jsonl"})
+	k, again := kind(t, err)
+	require.Equal(t, batch.KindResultsUnavailable, k)
 	require.False(t, again)
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"batchkeeper/batch"
 	"batchkeeper/internal/gateway"
 )
@@ -34,6 +36,8 @@ type CreateInput struct {
 	WebhookEndpointID string            `json:"webhook_endpoint_id,omitempty"`
 	// NotAfter is the wall clock after which no byte may be written.
 	NotAfter time.Time `json:"not_after"`
+	// RunID is the Temporal run that decided on this call.
+	RunID string `json:"run_id"`
 }
 
 // CreateOutput is what one create call came to.
@@ -51,7 +55,14 @@ type CreateOutput struct {
 // key, so every post makes a batch. It therefore runs as a single attempt,
 // is never retried by the transport, and writes nothing after NotAfter: a
 // paused attempt cannot post behind the back of a successor that looked up.
+//
+// A reset to a point at which this call was already scheduled makes the server
+// hand it out again, in the copy, while the original's may be under way: a call
+// that another run decided on sends nothing and leaves the question open.
 func (a *Activities) Create(ctx context.Context, in CreateInput) (CreateOutput, error) {
+	if here := activity.GetInfo(ctx).WorkflowExecution.RunID; here != in.RunID {
+		return CreateOutput{Verdict: batch.VerdictUnknown, Message: "the run was reset while this call was under way: run " + in.RunID + " may have made it"}, nil
+	}
 	client, err := a.gateway(in.Dialect)
 	if err != nil {
 		return CreateOutput{Verdict: batch.VerdictLater, Message: err.Error()}, nil

@@ -15,8 +15,8 @@ import (
 )
 
 // maxMisses is how often a file may be missing or truncated before that is the
-// answer: a file that ends in the middle of a line is then taken as it is, and
-// one that is not there is unavailable.
+// answer: a whole file that ends in the middle of a line is then taken as it is,
+// and one that is not there, or shorter than the gateway says, is unavailable.
 const maxMisses = 6
 
 // DownloadInput names a file of the gateway and where it goes in the store.
@@ -73,10 +73,8 @@ func (a *Activities) download(ctx context.Context, in DownloadInput, believe boo
 	if err != nil {
 		return DownloadOutput{}, translate(err)
 	}
-	if !believe {
-		if err := whole(ctx, client, in.FileID, spool.file, size); err != nil {
-			return DownloadOutput{}, err
-		}
+	if err := whole(ctx, client, in.FileID, spool.file, size, believe); err != nil {
+		return DownloadOutput{}, err
 	}
 	ref, err := a.store.WriteAtomic(ctx, in.Key, func(w io.Writer) error {
 		_, err := io.Copy(w, io.NewSectionReader(spool.file, 0, size))
@@ -110,12 +108,12 @@ func fetch(ctx context.Context, client *gateway.Client, fileID string, to io.Wri
 }
 
 // whole checks what a clean end of the transfer does not: the size that the
-// gateway knows of, and that the last line is not cut.
-func whole(ctx context.Context, client *gateway.Client, fileID string, f *os.File, size int64) error {
+// gateway knows of, and that the last line is not cut, unless that is believed.
+func whole(ctx context.Context, client *gateway.Client, fileID string, f *os.File, size int64, cutIsBelieved bool) error {
 	if meta, err := client.File(ctx, fileID); err == nil && meta.Bytes > 0 && meta.Bytes != size {
 		return fault(batch.KindDownloadTruncated, fmt.Errorf("download %s: %d bytes, the gateway says %d", fileID, size, meta.Bytes))
 	}
-	if err := jsonl.CheckTail(f, size); err != nil {
+	if err := jsonl.CheckTail(f, size); err != nil && !cutIsBelieved {
 		return fault(batch.KindDownloadTruncated, fmt.Errorf("download %s: %w", fileID, err))
 	}
 	return nil

@@ -30,27 +30,42 @@ type LookUpOutput struct {
 	Batch *batch.Snapshot `json:"batch,omitempty"`
 	// Rejected are listed batches of the session that the provider had refused.
 	Rejected []string `json:"rejected,omitempty"`
+	// Problem says why the gateway could not be searched; the rest is then empty.
+	Problem    string        `json:"problem,omitempty"`
+	RetryAfter time.Duration `json:"retry_after,omitempty"`
 }
 
-// LookUp searches the gateway for the session. It only reads.
+// LookUp searches the gateway for the session. It only reads. Trouble is an
+// answer: how long to wait is the workflow's to say, which can be called away.
 func (a *Activities) LookUp(ctx context.Context, in LookUpInput) (LookUpOutput, error) {
 	client, err := a.gateway(in.Dialect)
 	if err != nil {
-		return LookUpOutput{}, err
+		return LookUpOutput{Problem: err.Error()}, nil
 	}
 	_, stop := startHeart(ctx)
 	defer stop()
 	s := search{client: client, in: in, seen: map[string]bool{}, out: LookUpOutput{Look: batch.Look{ReadAt: a.now()}}}
 	if err := s.list(ctx); err != nil {
-		return LookUpOutput{}, translate(err)
+		return unseen(ctx, err)
 	}
 	if s.out.Look.Date.IsZero() {
 		s.out.Look.Date = a.now()
 	}
 	if err := s.confirm(ctx); err != nil {
-		return LookUpOutput{}, translate(err)
+		return unseen(ctx, err)
 	}
 	return s.out, nil
+}
+
+func unseen(ctx context.Context, err error) (LookUpOutput, error) {
+	if ctx.Err() != nil {
+		return LookUpOutput{}, ctx.Err()
+	}
+	out := LookUpOutput{Problem: err.Error()}
+	if ge, ok := gateway.AsError(err); ok {
+		out.RetryAfter = ge.RetryAfter
+	}
+	return out, nil
 }
 
 // search is one LookUp under way.
@@ -108,9 +123,9 @@ func (s *search) take(page []gateway.Batch, look *batch.Look) {
 	for _, b := range page {
 		if look != nil {
 			look.Items++
-			at := b.UpdatedAt
-			if at.IsZero() {
-				at = b.CreatedAt
+			at := b.UpdatedAt // by which the gateway orders its list
+			if s.in.Dialect == batch.DialectOpenAI {
+				at = b.CreatedAt // by which OpenAI does, who tells no other time
 			}
 			if !at.IsZero() && (look.OldestAt.IsZero() || at.Before(look.OldestAt)) {
 				look.OldestAt = at

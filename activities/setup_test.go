@@ -124,10 +124,13 @@ func (w *world) uploaded(n int) string {
 	return out.FileID
 }
 
+// testRun is the run id of the SDK's test environment.
+const testRun = "default-test-run-id"
+
 func (w *world) createInput(fileID string) activities.CreateInput {
 	return activities.CreateInput{
 		Dialect: batch.DialectPhaseo, Mode: batch.CreateFile, InputFileID: fileID, SessionID: session,
-		Endpoint: "/v1/responses", CompletionWindow: "24h", NotAfter: time.Now().Add(time.Minute),
+		Endpoint: "/v1/responses", CompletionWindow: "24h", NotAfter: time.Now().Add(time.Minute), RunID: testRun,
 	}
 }
 

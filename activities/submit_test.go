@@ -227,10 +227,53 @@ func TestLookUp(t *testing.T) {
 	require.False(t, out.Look.OldestAt.IsZero())
 
 	script(t, w, gatewaytest.OpList, gatewaytest.Fault{Kind: gatewaytest.FaultNamed, Value: "text_error"})
-	_, err := do(w, w.acts.LookUp, in)
-	k, again := kind(t, err)
-	require.Equal(t, batch.KindGatewayUnavailable, k)
-	require.True(t, again)
+	require.Contains(t, must(w, w.acts.LookUp, in).Problem, "500", "trouble is an answer")
+	script(t, w, gatewaytest.OpList, gatewaytest.Fault{
+		Kind: gatewaytest.FaultNamed, Value: "rate_limited", Header: map[string]string{"Retry-After": "7200"},
+	})
+	require.Equal(t, 2*time.Hour, must(w, w.acts.LookUp, in).RetryAfter)
+}
+
+func TestACallOfAnotherRunSendsNothing(t *testing.T) {
+	w := newWorld(t, gatewaytest.Options{})
+	in := w.createInput(w.uploaded(1))
+	in.RunID = "the-run-before-a-reset"
+	out := must(w, w.acts.Create, in)
+	require.Equal(t, batch.VerdictUnknown, out.Verdict)
+	require.Contains(t, out.Message, "reset")
+	for _, e := range w.emulator.Journal() {
+		require.NotEqual(t, string(gatewaytest.OpCreate), e.Op, "nothing was sent")
+	}
+}
+
+// The gateway orders its list by the last update: an item without one says
+// nothing about how far back the list reaches.
+func TestTheReachOfAListNeedsUpdates(t *testing.T) {
+	w := newWorld(t, gatewaytest.Options{})
+	w.created(1)
+	look := must(w, w.acts.LookUp, activities.LookUpInput{Dialect: batch.DialectPhaseo, SessionID: "someone~else"})
+	require.False(t, look.Look.OldestAt.IsZero())
+	script(t, w, gatewaytest.OpList, gatewaytest.Fault{
+		Kind: gatewaytest.FaultAnswer, Status: 200,
+		Body: `{"object":"list","data":[{"id":"batch_x","object":"batch","status":"completed","created_at":"2020-01-01T00:00:00+00:00"}],"has_more":false}`,
+	})
+	look = must(w, w.acts.LookUp, activities.LookUpInput{Dialect: batch.DialectPhaseo, SessionID: "someone~else"})
+	require.Equal(t, 1, look.Look.Items)
+	require.True(t, look.Look.OldestAt.IsZero())
+}
+
+// A cursor is followed no further back than a batch of the session can stand.
+func TestTheCursorIsFollowedToTheReach(t *testing.T) {
+	w := newWorld(t, gatewaytest.Options{OpenAI: true, WithoutQuota: true})
+	w.put("in.jsonl", rows(1))
+	in := w.createInput(must(w, w.acts.Upload, activities.UploadInput{Dialect: batch.DialectOpenAI, Input: "in.jsonl", Filename: "in.jsonl"}).FileID)
+	in.Dialect = batch.DialectOpenAI
+	for range 120 {
+		require.Equal(t, batch.VerdictCreated, must(w, w.acts.Create, in).Verdict)
+	}
+	look := must(w, w.acts.LookUp, activities.LookUpInput{Dialect: batch.DialectOpenAI, SessionID: "someone~else", Reach: time.Now().Add(time.Hour)})
+	require.Equal(t, 100, look.Look.Items, "one page")
+	require.False(t, look.Look.Complete)
 }
 
 func TestLookUpKnowsWhatTheProviderRefused(t *testing.T) {

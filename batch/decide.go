@@ -39,7 +39,9 @@ type Sight struct {
 	HasOutput bool
 	Counts    *RequestCounts
 	BareReads int
-	// CancelAskedAt is when the gateway accepted to cancel; zero: not yet.
+	// Unread tells that the last read failed: the status is an older one.
+	Unread bool
+	// CancelAskedAt is when the gateway was first asked to cancel; zero: not yet.
 	CancelRequested bool
 	CancelAskedAt   time.Time
 	CancelSettled   bool // the gateway will not be asked again
@@ -52,11 +54,13 @@ type Sight struct {
 	// ambiguous, and SettleBy bounds the wait.
 	Fetched  bool
 	SettleBy time.Time
+	// Given tells that the batch's id is the job's word, of which no create is proof.
+	Given bool
 }
 
 // Decide says what to do after a read, successful or not.
 func Decide(s Sight) Decision {
-	if s.Status.IsTerminal() {
+	if s.Status.IsTerminal() && !s.Unread {
 		return decideTerminal(s)
 	}
 	if !s.MissingSince.IsZero() {
@@ -65,6 +69,8 @@ func Decide(s Sight) Decision {
 		}
 	}
 	switch {
+	case s.Status.IsTerminal():
+		return Decision{Action: KeepTracking, Reason: "terminal, but not read again yet"}
 	case s.CancelRequested && !s.CancelAskedAt.IsZero() && !s.Now.Before(s.CancelAskedAt.Add(s.CancelGrace)):
 		return Decision{GiveUp, fmt.Sprintf("not terminal %s after the gateway was asked to cancel", s.CancelGrace), OutcomeCancelUnconfirmed}
 	case s.CancelRequested && !s.CancelSettled:
@@ -92,6 +98,10 @@ func decideTerminal(s Sight) Decision {
 
 // decideMissing judges a batch that the gateway does not find.
 func decideMissing(s Sight) (Decision, bool) {
+	if !s.Fetched && s.Given && !s.Now.Before(s.MissingSince.Add(MissingGrace)) {
+		return Decision{GiveUp, fmt.Sprintf("the gateway has not found the batch for %s: check its id, and whose key the worker has",
+			s.Now.Sub(s.MissingSince).Round(time.Second)), OutcomeRejected}, true
+	}
 	if !s.Fetched {
 		if s.SettleBy.IsZero() || s.Now.Before(s.SettleBy) {
 			return Decision{}, false

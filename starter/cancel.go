@@ -56,7 +56,7 @@ func (a app) ask(ctx context.Context, r *batchkeeper.Run, req batch.CancelReques
 			return state, false, nil
 		}
 		return state, err == nil, err
-	case ctx.Err() != nil || asking.Err() == nil:
+	case ctx.Err() != nil || !errors.Is(err, batchkeeper.ErrNoWorker):
 		return state, false, err
 	}
 	if state, err = r.State(ctx); err == nil && state.Cancellation != nil {
@@ -96,7 +96,7 @@ func cancelText(s batch.State) string {
 func (c *cancelCmd) wait(ctx context.Context, a *app, r *batchkeeper.Run) error {
 	result, err := a.toTheEnd(ctx, r)
 	if ctx.Err() != nil {
-		return exit{exitInterrupted, errors.New("interrupted; the run goes on. " + hints(r.ID()))}
+		return interrupted(r.ID())
 	}
 	if errors.Is(err, batchkeeper.ErrNoResult) {
 		a.say("%v", err)

@@ -19,7 +19,7 @@ const silence = 15 * time.Second
 func (a app) follow(ctx context.Context, r *batchkeeper.Run, store *blobstore.Store, output string, asJSON bool) error {
 	result, err := a.toTheEnd(ctx, r)
 	if ctx.Err() != nil {
-		return exit{exitInterrupted, fmt.Errorf("interrupted; the run goes on. %s", hints(r.ID()))}
+		return interrupted(r.ID())
 	}
 	if err != nil {
 		return err
@@ -40,6 +40,11 @@ func (a app) follow(ctx context.Context, r *batchkeeper.Run, store *blobstore.St
 		return exit{code: code}
 	}
 	return nil
+}
+
+// interrupted says how to go on with a run that nobody follows any more.
+func interrupted(id string) error {
+	return exit{exitInterrupted, fmt.Errorf("interrupted; the run goes on. %s", hints(id))}
 }
 
 // toTheEnd follows a run, with one line of progress.

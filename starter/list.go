@@ -76,7 +76,7 @@ func listTable(runs []batchkeeper.Listed) string {
 	for _, r := range runs {
 		status := string(r.LifecycleStatus)
 		if status == "" {
-			status = strings.ToLower(r.TemporalStatus)
+			status = strings.ReplaceAll(strings.ToLower(r.TemporalStatus), "canceled", "cancelled")
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d %%\t%d\t%s\t%s\t%s\n", oneLine(r.ID), dash(status), dash(string(r.Outcome)),
 			r.Progress, r.Rows, dash(r.Model), dash(r.BatchID), r.StartedAt.UTC().Format(time.DateTime))

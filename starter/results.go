@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"go.temporal.io/sdk/client"
 
@@ -62,10 +64,19 @@ func (c *resultsCmd) deliver(ctx context.Context, a *app, r *batchkeeper.Run, st
 	if err := a.copyResults(ctx, r, store, result, c.Output); err != nil {
 		return exit{exitFailed, err}
 	}
+	if result.Results == nil && !hasManifest(c.Output) {
+		return exit{exitFailed, fmt.Errorf("%s ended %s and left no results", r.ID(), result.Outcome)}
+	}
 	if c.JSON {
 		return a.printJSON(result)
 	}
 	return a.print("%s", outcomeTable(result, r.ID(), store, c.Output))
+}
+
+// hasManifest tells whether a directory holds a result.
+func hasManifest(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, batch.FileManifest))
+	return err == nil
 }
 
 // finished is the result of a run that has ended, or what is known of one that

@@ -23,6 +23,9 @@ func (c *watchCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	r, done, err := a.attach(ctx, c.ID)
+	if ctx.Err() != nil {
+		return interrupted(c.ID)
+	}
 	if err != nil {
 		return err
 	}

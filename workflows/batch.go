@@ -48,13 +48,16 @@ type run struct {
 	shown visibility.Attributes
 
 	// What the message handlers leave for the steps.
-	urgent   bool // something calls for attention now
-	nudged   bool // a delivery asks for a read, no sooner than the last one allows
-	settle   *batch.SettleRequest
-	settled  error               // what became of it
-	abort    workflow.CancelFunc // ends the step in hand when a cancel comes before there is a batch
-	answered bool                // the gateway accepted or refused to cancel
-	closing  bool
+	urgent    bool // something calls for attention now
+	nudged    bool // a delivery asks for a read, no sooner than the last one allows
+	due       bool // the last read came when the schedule said, not when something called
+	unread    bool // the last read failed
+	settle    *batch.SettleRequest
+	settleNew bool                // nothing was tried about it yet
+	settled   error               // what became of it
+	abort     workflow.CancelFunc // ends the step in hand when a cancel comes before there is a batch
+	answered  bool                // the gateway accepted or refused to cancel
+	closing   bool
 }
 
 // step is one stage of the recipe; a step that is behind us returns at once.

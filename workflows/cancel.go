@@ -38,10 +38,11 @@ func (r *run) askCancel(ctx workflow.Context, why string) time.Duration {
 		c.Result = batch.CancelNotSupported
 	}
 	r.answered = r.answered || out.Accepted || out.NotSupported || out.Refused
-	if out.Batch != nil && out.Batch.BatchID == r.state.BatchID {
-		r.observe(workflow.Now(ctx), *out.Batch)
-		if r.state.Status.IsTerminal() {
+	if b := out.Batch; b != nil && b.BatchID == r.state.BatchID {
+		if b.Status.IsTerminal() {
 			r.urgent = true // believed once it is read
+		} else {
+			r.observe(workflow.Now(ctx), *b)
 		}
 	}
 	return out.RetryAfter

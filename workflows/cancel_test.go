@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -255,4 +256,42 @@ func TestCancelIsAnsweredAfterContinueAsNew(t *testing.T) {
 	e := w.run(string(next.Input.GetPayloads()[0].GetData()))
 	require.Equal(t, batch.OutcomeCancelled, e.Outcome)
 	require.Zero(t, w.count("Cancel"), "asked in the run before")
+}
+
+// An adopted batch exists before its rows are looked at: whatever becomes of the
+// inspection, a cancel reaches the gateway.
+func TestCancelOfAnAdoptedBatchDuringItsInspection(t *testing.T) {
+	for name, inspect := range map[string]func() (activities.InspectOutput, error){
+		"failing":  func() (activities.InspectOutput, error) { return activities.InspectOutput{}, errors.New("store down") },
+		"rejected": func() (activities.InspectOutput, error) { return activities.InspectOutput{Rejected: "bad rows"}, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			happy := w.inspect
+			w.inspect = func(in activities.InspectInput) (activities.InspectOutput, error) {
+				if in.Job.Input == "" {
+					return happy(in)
+				}
+				w.env.SignalWorkflow(batch.SignalCancel, batch.CancelRequest{Reason: "stop"})
+				return inspect()
+			}
+			w.poll = statuses("in_progress", "cancelled")
+			e := w.run(`{"batch_id":"` + batchID + `","input":"in.jsonl"}`)
+			require.Equal(t, 1, w.count("Cancel"), "the gateway was asked")
+			require.Equal(t, batch.OutcomeCancelled, e.Outcome)
+		})
+	}
+}
+
+// What the answer to a cancel says of the end is believed once it is read.
+func TestTheAnswerToACancelIsNoRead(t *testing.T) {
+	w := newWorld(t)
+	w.poll = statuses("in_progress", "cancelling", "completed")
+	w.cancel = func(activities.CancelInput) (activities.CancelOutput, error) {
+		return activities.CancelOutput{Accepted: true, Batch: snap("cancelled")}, nil
+	}
+	w.at(time.Second, func() { w.env.SignalWorkflow(batch.SignalCancel, batch.CancelRequest{}) })
+	e := w.run(plainJob)
+	require.Equal(t, batch.OutcomeCompleted, e.Outcome)
+	require.Equal(t, batch.CancelTooLate, e.Cancellation.Result)
 }

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -32,7 +33,10 @@ func (r *run) create(ctx workflow.Context) error {
 		}
 		look, err := r.lookUp(ctx)
 		if err != nil {
-			if err := r.lookFailed(ctx, err); err != nil {
+			look.Problem = reason(err)
+		}
+		if look.Problem != "" {
+			if err := r.lookFailed(ctx, look); err != nil {
 				return err
 			}
 			continue
@@ -46,7 +50,7 @@ func (r *run) create(ctx workflow.Context) error {
 
 // waitToCreate waits until the gateway may be asked again.
 func (r *run) waitToCreate(ctx workflow.Context) error {
-	for workflow.Now(ctx).Before(r.book.NextAskAt) && r.settle == nil {
+	for workflow.Now(ctx).Before(r.book.NextAskAt) && !r.settleNew {
 		if r.cancelRequested() && !r.submission().Ambiguous {
 			return errStopped
 		}
@@ -70,7 +74,10 @@ func (r *run) waitToCreate(ctx workflow.Context) error {
 func (r *run) lookUp(ctx workflow.Context) (activities.LookUpOutput, error) {
 	s := r.submission()
 	s.Lookups++
-	in := activities.LookUpInput{Dialect: r.dialect(), SessionID: r.session, Hints: s.Hints, Wide: s.Ambiguous}
+	in := activities.LookUpInput{
+		Dialect: r.dialect(), SessionID: r.session, Hints: s.Hints, Wide: s.Ambiguous,
+		Reach: r.book.StartedAt.Add(-batch.ProofReach), // no batch of the session is older than the run
+	}
 	if s.FirstPostAfter != nil {
 		in.Reach = s.FirstPostAfter.Add(-batch.ProofReach)
 	}
@@ -78,9 +85,9 @@ func (r *run) lookUp(ctx workflow.Context) (activities.LookUpOutput, error) {
 }
 
 // lookFailed waits after a list that could not be read: nothing is posted blind.
-func (r *run) lookFailed(ctx workflow.Context, cause error) error {
+func (r *run) lookFailed(ctx workflow.Context, out activities.LookUpOutput) error {
 	now, s := workflow.Now(ctx), r.submission()
-	r.state.Problem = "look for a batch of this run: " + reason(cause)
+	r.state.Problem = "look for a batch of this run: " + out.Problem
 	switch {
 	case s.Ambiguous && !now.Before(r.settleBy()):
 		return r.unsettled()
@@ -91,8 +98,9 @@ func (r *run) lookFailed(ctx workflow.Context, cause error) error {
 	}
 	if s.Ambiguous {
 		r.lookAgain(now)
+		r.book.NextAskAt = earliest(latest(r.book.NextAskAt, now.Add(out.RetryAfter)), r.settleBy())
 	} else {
-		r.tryAgain(now, 0)
+		r.tryAgain(now, out.RetryAfter)
 	}
 	return nil
 }
@@ -111,12 +119,16 @@ func (r *run) tryAgain(now time.Time, retryAfter time.Duration) {
 func (r *run) afterLook(ctx workflow.Context, out activities.LookUpOutput, resubmit bool) error {
 	now, s := workflow.Now(ctx), r.submission()
 	r.noteFound(now, out.Look)
+	if resubmit && len(out.Look.Found) > 0 {
+		r.settle, r.settled = nil, errors.New("settle: a batch of this session was found: it is adopted once a fetch confirms it, and nothing is posted")
+	}
 	switch batch.Next(batch.Crossroads{
 		Now: now, Submission: *s, Look: out.Look, Confirmed: out.Batch != nil,
 		CancelRequested: r.cancelRequested(), Resubmit: resubmit, SettleBy: r.settleBy(), CreateBy: r.createBy(),
 	}) {
 	case batch.StepAdopt:
 		r.adopt(now, *out.Batch)
+		r.book.Fetched = true
 	case batch.StepWait:
 		r.lookAgain(now)
 	case batch.StepGiveUp:
@@ -124,15 +136,19 @@ func (r *run) afterLook(ctx workflow.Context, out activities.LookUpOutput, resub
 	case batch.StepTimeout:
 		return r.timedOut()
 	case batch.StepStop:
-		if r.doubtPast(ctx, out.Look) {
+		if _, doubted := r.doubtPast(ctx, out.Look); doubted {
 			return nil
 		}
 		return errStopped
 	case batch.StepPost:
-		if r.doubtPast(ctx, out.Look) {
+		here, doubted := r.doubtPast(ctx, out.Look)
+		if doubted {
 			return nil
 		}
-		return r.post(ctx, out.Look, resubmit)
+		if resubmit {
+			r.settle = nil // followed
+		}
+		return r.post(ctx, out.Look, resubmit, here)
 	}
 	return nil
 }

@@ -284,6 +284,58 @@ func TestSettle(t *testing.T) {
 		require.Equal(t, batch.OutcomeCompleted, e.Outcome)
 		require.Equal(t, 2, w.count("Create"))
 	})
+	t.Run("resubmit while the list is down", func(t *testing.T) {
+		w := newWorld(t)
+		blind(w)
+		var r *reply
+		w.at(time.Hour, func() {
+			w.lookUp = func(activities.LookUpInput) (activities.LookUpOutput, error) {
+				return activities.LookUpOutput{Problem: "list: 503"}, nil
+			}
+			r = w.update(batch.UpdateSettle, batch.SettleRequest{Resubmit: true})
+		})
+		w.at(2*time.Hour, func() {
+			require.False(t, r.done, "answered once it was followed, no sooner")
+			require.Less(t, w.count("LookUp"), 200, "the list is not asked all the time")
+			blind(w)
+			w.create = answer(batch.VerdictRefused, "402")
+		})
+		e := w.run(plainJob)
+		require.NoError(t, r.err)
+		require.Equal(t, batch.OutcomeRejected, e.Outcome)
+		require.Equal(t, 2, w.count("Create"))
+	})
+	t.Run("resubmit although a batch is listed", func(t *testing.T) {
+		w := newWorld(t)
+		blind(w)
+		var r *reply
+		w.at(time.Hour, func() {
+			w.lookUp = func(activities.LookUpInput) (activities.LookUpOutput, error) {
+				out := w.ours("submitting")
+				out.Batch = nil
+				return out, nil
+			}
+			r = w.update(batch.UpdateSettle, batch.SettleRequest{Resubmit: true})
+		})
+		e := w.run(`{"input":"in.jsonl","settle_timeout":"2h"}`)
+		require.ErrorContains(t, r.err, "nothing is posted")
+		require.Equal(t, batch.OutcomeSubmissionUnknown, e.Outcome)
+		require.Equal(t, 1, w.count("Create"))
+	})
+	t.Run("resubmit that the end overtakes", func(t *testing.T) {
+		w := newWorld(t)
+		blind(w)
+		var r *reply
+		w.at(time.Hour, func() {
+			w.lookUp = func(activities.LookUpInput) (activities.LookUpOutput, error) {
+				return activities.LookUpOutput{Problem: "list: 503"}, nil
+			}
+			r = w.update(batch.UpdateSettle, batch.SettleRequest{Resubmit: true})
+		})
+		w.run(`{"input":"in.jsonl","settle_timeout":"2h"}`)
+		require.True(t, r.done)
+		require.Error(t, r.err)
+	})
 	t.Run("refused when nothing is ambiguous", func(t *testing.T) {
 		w := newWorld(t)
 		var replies []*reply
@@ -301,4 +353,28 @@ func TestSettle(t *testing.T) {
 		w.run(`{"input":"in.jsonl","settle_timeout":"1h"}`)
 		require.ErrorContains(t, r.rejected, "either")
 	})
+}
+
+// What the gateway asks for when it is searched is waited out by the run, which
+// hears a cancel meanwhile.
+func TestALookThatMustWaitHearsACancel(t *testing.T) {
+	w := newWorld(t)
+	w.lookUp = func(activities.LookUpInput) (activities.LookUpOutput, error) {
+		return activities.LookUpOutput{Problem: "list: 429", RetryAfter: 20 * time.Hour}, nil
+	}
+	began := w.env.Now()
+	w.at(5*time.Second, func() { w.env.SignalWorkflow(batch.SignalCancel, batch.CancelRequest{Reason: "no more"}) })
+	e := w.run(plainJob)
+	require.Equal(t, batch.OutcomeCancelled, e.Outcome)
+	require.Less(t, w.env.Now().Sub(began), time.Minute)
+}
+
+func TestTheFirstLookReachesNoFurtherThanTheRun(t *testing.T) {
+	w := newWorld(t)
+	began := w.env.Now()
+	w.lookUp = func(in activities.LookUpInput) (activities.LookUpOutput, error) {
+		require.WithinDuration(t, began.Add(-batch.ProofReach), in.Reach, time.Second)
+		return w.nothing(), nil
+	}
+	require.Equal(t, batch.OutcomeCompleted, w.run(plainJob).Outcome)
 }

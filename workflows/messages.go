@@ -142,8 +142,11 @@ func (r *run) maySettle(req batch.SettleRequest) error {
 }
 
 func (r *run) onSettle(ctx workflow.Context, req batch.SettleRequest) (batch.State, error) {
-	r.settle, r.settled, r.urgent = &req, nil, true
+	r.settle, r.settleNew, r.settled, r.urgent = &req, true, nil, true
 	err := workflow.Await(ctx, func() bool { return r.settle == nil || r.closing })
+	if r.settle != nil {
+		r.settled = errors.New("settle: the run ended before it could be followed")
+	}
 	return r.state, errors.Join(err, r.settled)
 }
 

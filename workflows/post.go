@@ -12,7 +12,7 @@ import (
 
 // post makes the one paid call. While it is under way, and if its answer is
 // lost, a batch may exist.
-func (r *run) post(ctx workflow.Context, look batch.Look, resubmit bool) error {
+func (r *run) post(ctx workflow.Context, look batch.Look, resubmit bool, here string) error {
 	now, s := workflow.Now(ctx), r.submission()
 	s.Posts++
 	if s.FirstPostAfter == nil || !resubmit {
@@ -22,7 +22,7 @@ func (r *run) post(ctx workflow.Context, look batch.Look, resubmit bool) error {
 	out, err := call(ctx, submitOnce(fmt.Sprintf("create the batch (post %d)", s.Posts), r.book.Mode), act.Create, activities.CreateInput{
 		Dialect: r.dialect(), Mode: r.book.Mode, InputFileID: r.state.InputFileID, Input: r.job.Input, Range: r.job.InputRange, SHA256: r.sha256(),
 		SessionID: r.session, Endpoint: r.state.Endpoint, Model: r.job.Model, CompletionWindow: r.job.CompletionWindow,
-		Metadata: r.job.Metadata, Provider: r.job.Provider, WebhookEndpointID: r.job.WebhookEndpointID, NotAfter: *s.PostDeadline,
+		Metadata: r.job.Metadata, Provider: r.job.Provider, WebhookEndpointID: r.job.WebhookEndpointID, NotAfter: *s.PostDeadline, RunID: here,
 	})
 	if err != nil {
 		out = activities.CreateOutput{Verdict: batch.VerdictUnknown, Message: "the answer was lost: " + reason(err)}
@@ -39,7 +39,7 @@ func (r *run) afterPost(now time.Time, out activities.CreateOutput) error {
 	switch out.Verdict {
 	case batch.VerdictCreated:
 		if out.Batch != nil {
-			r.adopt(now, *out.Batch)
+			r.adopt(now, *out.Batch) // an answer to a create is no fetch: the gateway's reads may not show it yet
 		} else {
 			r.own(now, out.BatchID)
 		}
@@ -72,17 +72,16 @@ func (r *run) doubt(now time.Time, look batch.Look) {
 }
 
 // doubtPast tells whether this is the copy that a reset made, whose original
-// may have posted after the point that was reset to. Which run we are is asked
-// through history: the copy replays the original's answers up to that point.
-func (r *run) doubtPast(ctx workflow.Context, look batch.Look) bool {
-	var here string
+// may have posted after the point that was reset to, and which run this is. That
+// is asked through history: the copy replays the original's answers up to that point.
+func (r *run) doubtPast(ctx workflow.Context, look batch.Look) (here string, doubted bool) {
 	err := workflow.SideEffectWithOptions(ctx, workflow.SideEffectOptions{Summary: "which run is about to create"},
 		func(ctx workflow.Context) any { return workflow.GetInfo(ctx).WorkflowExecution.RunID }).Get(&here)
 	if original := r.info.OriginalRunID; err != nil || original == "" || here == original || here == r.book.ResetSeen {
-		return false
+		return here, false
 	}
 	r.book.ResetSeen = here
 	r.doubt(workflow.Now(ctx), look)
 	r.submission().LastAnswer = "the run was reset: what it posted before is not known here"
-	return true
+	return here, true
 }

@@ -19,12 +19,19 @@ func (r *run) inspect(ctx workflow.Context) error {
 	}
 	out, err := callUntilCancelled(r, ctx, longTransfer("inspect "+r.source(), r.job.CreateTimeout.Std()),
 		act.Inspect, activities.InspectInput{Job: r.job, Prefix: r.prefix()})
+	if r.mayExist() && r.cancelRequested() && (err != nil || out.Rejected != "") {
+		// Whatever its rows are, the batch is there: only the limits are needed to ask for its cancel.
+		limits := r.job
+		limits.Input, limits.InputRange = "", nil
+		out, err = call(ctx, longTransfer("find the limits", r.job.CreateTimeout.Std()), act.Inspect,
+			activities.InspectInput{Job: limits, Prefix: r.prefix()})
+	}
 	if err != nil {
 		return r.refused("inspect the input", err)
 	}
 	r.book.Profile, r.book.Mode, r.book.Inspected = out.Profile, out.Mode, true
 	r.state.Endpoint, r.state.Model, r.state.Provider = out.Endpoint, out.Model, r.job.Provider
-	if r.job.Input != "" {
+	if r.job.Input != "" && out.Facts.Rows > 0 {
 		facts := out.Facts
 		r.state.Input = &facts
 	}
@@ -102,6 +109,9 @@ func callUntilCancelled[In, Out any](r *run, ctx workflow.Context, opts workflow
 	ctx, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	r.abort = cancel
+	if r.cancelRequested() { // only a batch that is there already comes here then
+		cancel()
+	}
 	defer func() { r.abort = nil }()
 	return call(ctx, opts, step, in)
 }
@@ -109,7 +119,7 @@ func callUntilCancelled[In, Out any](r *run, ctx workflow.Context, opts workflow
 // refused ends the run after a step before the create: for good where the step
 // says so, else because its time was up.
 func (r *run) refused(doing string, err error) error {
-	if temporal.IsCanceledError(err) && r.cancelRequested() {
+	if temporal.IsCanceledError(err) && r.cancelRequested() && !r.mayExist() {
 		return errStopped
 	}
 	var timeout *temporal.TimeoutError

@@ -30,9 +30,19 @@ func (r *run) rest(ctx workflow.Context, until time.Time, what string, calls fun
 // already here included.
 func (r *run) continueAsNew(ctx workflow.Context) error {
 	r.drain(ctx)
+	if r.urgent {
+		r.book.NextAskAt = workflow.Now(ctx) // what calls now must not wait for the next run's schedule
+	}
 	next := r.job
 	next.Carried = &batch.Carried{Token: r.token, State: r.state, Book: r.book}
 	return workflow.NewContinueAsNewError(ctx, batch.WorkflowBatch, next)
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -11,16 +11,18 @@ import (
 	"batchkeeper/batch"
 )
 
-// applySettle follows an operator's word; resubmit allows a post without proof.
+// applySettle follows an operator's word. One that allows a post without proof
+// stands until a look could be made: it is answered once it was followed.
 func (r *run) applySettle(ctx workflow.Context) (resubmit bool, err error) {
 	req := r.settle
+	r.settleNew = false
 	if req == nil {
 		return false, nil
 	}
-	defer func() { r.settle = nil }()
 	if req.Resubmit {
 		return true, nil
 	}
+	defer func() { r.settle = nil }()
 	out, err := call(ctx, quickRead("read batch "+req.BatchID), act.Poll, activities.PollInput{Dialect: r.dialect(), BatchID: req.BatchID})
 	switch {
 	case err != nil:
@@ -29,6 +31,7 @@ func (r *run) applySettle(ctx workflow.Context) (resubmit bool, err error) {
 		r.settled = fmt.Errorf("settle: batch %s: %s", req.BatchID, out.Problem)
 	default:
 		r.adopt(workflow.Now(ctx), *out.Batch)
+		r.book.Fetched = true
 	}
 	return false, nil
 }

@@ -25,7 +25,9 @@ func (r *run) track(ctx workflow.Context) error {
 		case batch.AskCancel:
 			wait = max(wait, r.askCancel(ctx, d.Reason))
 		case batch.ReadAgain:
-			r.book.BareReads++
+			if r.due {
+				r.book.BareReads++
+			}
 			r.state.Problem = d.Reason
 		case batch.KeepTracking:
 		}
@@ -38,7 +40,8 @@ func (r *run) track(ctx workflow.Context) error {
 // read fetches the batch and takes what it shows into the state. It returns how
 // long the gateway asked to be left alone.
 func (r *run) read(ctx workflow.Context) time.Duration {
-	r.urgent, r.nudged = false, false
+	r.due = !r.urgent && !r.nudged
+	r.urgent, r.nudged, r.unread = false, false, true
 	r.book.LastFetchAt = workflow.Now(ctx)
 	out, err := call(ctx, quickRead("read batch "+r.state.BatchID), act.Poll,
 		activities.PollInput{Dialect: r.dialect(), BatchID: r.state.BatchID})
@@ -62,6 +65,7 @@ func (r *run) read(ctx workflow.Context) time.Duration {
 }
 
 func (r *run) observe(now time.Time, b batch.Snapshot) {
+	r.unread = false
 	r.state.Observe(b)
 	r.state.Problem = ""
 	r.book.Fetched, r.book.MissingSince, r.book.CancelURL = true, time.Time{}, b.CancelURL
@@ -80,7 +84,7 @@ func (r *run) hintUnconfirmed() {
 func (r *run) sightAt(now time.Time) batch.Sight {
 	s := batch.Sight{
 		Now: now, Status: r.state.Status, HasOutput: r.state.OutputFileID != "", Counts: r.state.RequestCounts,
-		BareReads: r.book.BareReads, CancelGrace: r.job.CancelGrace.Std(), MissingSince: r.book.MissingSince,
+		Unread: r.unread, BareReads: r.book.BareReads, Given: r.job.BatchID != "", CancelGrace: r.job.CancelGrace.Std(), MissingSince: r.book.MissingSince,
 		Fetched: r.book.Fetched, SettleBy: r.book.TrackedSince.Add(r.job.SettleTimeout.Std()),
 	}
 	if r.job.StaleAfter > 0 {
@@ -144,7 +148,7 @@ func (r *run) nextRead(now time.Time, retryAfter time.Duration) (time.Time, stri
 	} else if c.AskedAt != nil {
 		sooner(s.CancelAskedAt.Add(s.CancelGrace), "cancel_grace")
 	}
-	if !s.MissingSince.IsZero() && s.Fetched {
+	if !s.MissingSince.IsZero() && (s.Fetched || s.Given) {
 		sooner(s.MissingSince.Add(batch.MissingGrace), "the batch is missing: last read")
 	} else if !s.Fetched {
 		sooner(s.SettleBy, "settle_timeout")

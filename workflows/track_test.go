@@ -257,3 +257,45 @@ func TestContinueAsNewCarriesEverything(t *testing.T) {
 	require.Equal(t, job.Carried.State.SessionID, e.SessionID)
 	require.Equal(t, 1, e.Webhook.Deliveries, "a repeat is known from before")
 }
+
+// Reads that fail say nothing about the files of a terminal batch, and neither
+// do reads that somebody asked for: only the schedule's count.
+func TestABareBatchIsReadAgainBySchedule(t *testing.T) {
+	w := newWorld(t)
+	reads := 0
+	w.poll = func(activities.PollInput) (activities.PollOutput, error) {
+		reads++
+		bare := snap("completed")
+		bare.OutputFileID = ""
+		switch {
+		case reads == 1 || reads > 8 && reads < 12:
+			return activities.PollOutput{Batch: bare}, nil
+		case reads <= 8:
+			return activities.PollOutput{Problem: "503"}, nil
+		default:
+			return activities.PollOutput{Batch: snap("completed")}, nil
+		}
+	}
+	var replies []*reply
+	w.at(3*time.Second, func() {
+		for range 2 * batch.MinBareReads {
+			replies = append(replies, w.update(batch.UpdateRefresh))
+		}
+	})
+	e := w.run(plainJob)
+	require.Equal(t, batch.OutcomeCompleted, e.Outcome)
+	require.Equal(t, 12, reads)
+}
+
+// A batch id that the gateway never knew is a slip, not a batch to wait for.
+func TestAnAdoptedBatchThatNeverWas(t *testing.T) {
+	w := newWorld(t)
+	w.poll = func(activities.PollInput) (activities.PollOutput, error) {
+		return activities.PollOutput{NotFound: true, Problem: "404"}, nil
+	}
+	began := w.env.Now()
+	e := w.run(`{"batch_id":"batch_typo"}`)
+	require.Equal(t, batch.OutcomeRejected, e.Outcome)
+	require.Contains(t, e.Failure.Message, "check its id")
+	require.WithinDuration(t, began.Add(batch.MissingGrace), w.env.Now(), time.Minute)
+}

@@ -16,6 +16,7 @@ type file struct {
 	id, name, purpose  string
 	path               string
 	bytes              int64
+	mutated            int64 // its size as last served, where a fault changed it: the provider knows what it wrote
 	created, updated   time.Time
 	batchID, sessionID string // of an output: the batch that made it
 	sequence           int64
@@ -33,13 +34,15 @@ func (s *Server) fileCall(op Op, id string) call {
 
 func (f *file) object() object {
 	return object{
-		"id": f.id, "object": "file", "bytes": f.bytes, "created_at": f.created.Unix(), "filename": f.name,
+		"id": f.id, "object": "file", "bytes": orDefault(f.mutated, f.bytes), "created_at": f.created.Unix(), "filename": f.name,
 		"purpose": f.purpose, "status": "processed", "status_details": nil,
 	}
 }
 
 func (s *Server) fileObject(id string) answer {
 	return s.withFile(id, func(f *file) answer {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		return answer{status: http.StatusOK, body: f.object(), header: s.providerHeader()}
 	})
 }
@@ -47,6 +50,7 @@ func (s *Server) fileObject(id string) answer {
 func (s *Server) content(id string, due faults) answer {
 	return s.withFile(id, func(f *file) answer {
 		served := *f
+		mutated := int64(0)
 		for _, fault := range due {
 			if fault.Kind != FaultMutate {
 				continue
@@ -54,7 +58,11 @@ func (s *Server) content(id string, due faults) answer {
 			if err := s.mutate(&served, fault); err != nil {
 				return serverError()
 			}
+			mutated = served.bytes
 		}
+		s.mu.Lock()
+		f.mutated = mutated
+		s.mu.Unlock()
 		return answer{status: http.StatusOK, file: &served, header: s.providerHeader()}
 	})
 }
