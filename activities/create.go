@@ -61,7 +61,9 @@ type CreateOutput struct {
 // that another run decided on sends nothing and leaves the question open.
 func (a *Activities) Create(ctx context.Context, in CreateInput) (CreateOutput, error) {
 	if here := activity.GetInfo(ctx).WorkflowExecution.RunID; here != in.RunID {
-		return CreateOutput{Verdict: batch.VerdictUnknown, Message: "the run was reset while this call was under way: run " + in.RunID + " may have made it"}, nil
+		return CreateOutput{
+			Verdict: batch.VerdictUnknown, Message: "the run was reset while this call was under way: run " + in.RunID + " may have made it",
+		}, nil
 	}
 	client, err := a.gateway(in.Dialect)
 	if err != nil {
