@@ -14,7 +14,7 @@ import (
 // a MiB and at the end.
 func Inspect(ctx context.Context, r io.Reader, rules Rules, progress func(rows, bytes int64)) (Summary, error) {
 	digest := sha256.New()
-	in := newInspector(rules)
+	in, used := newInspector(rules), map[digest128]int64{}
 	meter := &meter{ctx: ctx, r: r}
 	if progress != nil {
 		meter.tell = func() { progress(in.sum.Rows, meter.read) }
@@ -23,7 +23,11 @@ func Inspect(ctx context.Context, r io.Reader, rules Rules, progress func(rows, 
 	for lines.Scan() {
 		line := lines.Line()
 		in.sum.Rows++
-		if message := in.check(line); message != "" {
+		message := in.check(line)
+		if message == "" {
+			message = claim(used, in.id, line.Number)
+		}
+		if message != "" {
 			in.sum.note(line.Number, string(in.id), message)
 		}
 	}
