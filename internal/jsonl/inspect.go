@@ -8,6 +8,8 @@ import (
 	"io"
 )
 
+const markMessage = "the file begins with a UTF-8 byte order mark: save it without one"
+
 // Inspect checks every row of an input against the rules, to its end, whatever
 // it finds: what is wrong with the input is in the summary, an error means that
 // it could not be read. The progress function may be nil; it is called about once
@@ -36,7 +38,7 @@ func Inspect(ctx context.Context, r io.Reader, rules Rules, progress func(rows, 
 	}
 	in.sum.Bytes, in.sum.BlankLines = lines.Offset(), lines.Blank()
 	if lines.BOM() {
-		in.sum.noteWhole("the file begins with a UTF-8 byte order mark: save it without one")
+		in.sum.noteWhole(markMessage)
 	}
 	in.sum.SHA256 = hex.EncodeToString(digest.Sum(nil))
 	if meter.tell != nil {
