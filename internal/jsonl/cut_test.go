@@ -108,8 +108,8 @@ func TestCutSetsBadLinesAside(t *testing.T) {
 		require.Equal(t, want.rows, s.Rows)
 		require.Equal(t, want.bad, s.Invalid)
 		require.Equal(t, want.invalid, invalid[s.InvalidOffset:s.InvalidOffset+s.InvalidLength])
-		require.EqualValues(t, 9*want.rows, s.MaxOutputTokens)
-		require.EqualValues(t, 12*want.rows, s.InputTokens)
+		require.Equal(t, 9*want.rows, s.MaxOutputTokens)
+		require.Equal(t, 12*want.rows, s.InputTokens)
 	}
 	require.EqualValues(t, 27, survey.MaxOutputTokens)
 	require.EqualValues(t, 36, survey.InputTokens)

@@ -51,9 +51,9 @@ func newCutter(ctx context.Context, c Cut) *cutter {
 	}
 	run.lines = NewScanner(io.TeeReader(run.meter, run.whole), c.Rules.MaxLine)
 	run.lines.over = run.passLong
-	// Both sorters are in use together once the input is read.
-	run.ids = newSorter(c.Memory/2, &run.scratch, run.pulse)
-	run.doubles = newSorter(c.Memory/2, &run.scratch, run.pulse)
+	// Both sorters are in use together once the input is read; few ids are doubles.
+	run.ids = newSorter(c.Memory-c.Memory/4, &run.scratch, run.pulse)
+	run.doubles = newSorter(c.Memory/4, &run.scratch, run.pulse)
 	for _, j := range []*journal{&run.good, &run.bad} {
 		j.spool = run.ids.newSpool()
 	}

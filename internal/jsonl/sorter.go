@@ -50,9 +50,12 @@ type sorter struct {
 	out     []byte
 }
 
-// minRead is the least that is read of a run at a time; a seek for less wastes
-// the disk.
-const minRead = 4 << 10
+// minRead and maxRead bound how much is read of a run at a time: a seek for less
+// wastes the disk, and more is not faster.
+const (
+	minRead = 4 << 10
+	maxRead = 64 << 10
+)
 
 func newSorter(limit int, scratch *scratch, pulse func() error) *sorter {
 	s := &sorter{limit: limit, scratch: scratch, pulse: pulse}
@@ -154,7 +157,7 @@ func (s *sorter) mergeRuns() error {
 func (s *sorter) merge(runs []run) (*merger, error) {
 	cursors := make([]*cursor, len(runs))
 	for i, r := range runs {
-		cursors[i] = newCursor(s.spool, r, s.limit/len(runs))
+		cursors[i] = newCursor(s.spool, r, min(maxRead, s.limit/len(runs)))
 	}
 	return newMerger(cursors, s.pulse)
 }
