@@ -13,13 +13,12 @@ import (
 // market is a ledger under random use, and an account of its own of what was
 // granted, kept without a look into the ledger.
 type market struct {
-	t       *rapid.T
-	b       *bench
-	asked   map[string][]string // by run: the holders still waiting, in order
-	live    []batch.Lease
-	past    []batch.Lease // all that was granted
-	ceiling int64         // learned for tokens; 0: none
-	n       int
+	t     *rapid.T
+	b     *bench
+	asked map[string][]string // by run: the holders still waiting, in order
+	live  []batch.Lease
+	past  []batch.Lease // all that was granted
+	n     int
 }
 
 var marketRuns = []string{"a", "b", "c", "d"}
