@@ -23,6 +23,8 @@ type Options struct {
 	DefaultProfile string
 	// SpoolDir is where answers wait on local disk to be joined.
 	SpoolDir string
+	// Runs is the Temporal server that the worker belongs to.
+	Runs Runs
 }
 
 // Activities are the methods that a worker registers.
@@ -32,6 +34,7 @@ type Activities struct {
 	profiles       map[string]batch.Profile
 	defaultProfile string
 	spoolDir       string
+	runs           Runs
 	now            func() time.Time
 }
 
@@ -50,7 +53,7 @@ func New(o Options) *Activities {
 	}
 	return &Activities{
 		gateways: o.Gateways, store: o.Store, profiles: profiles, defaultProfile: def,
-		spoolDir: o.SpoolDir, now: time.Now,
+		spoolDir: o.SpoolDir, runs: o.Runs, now: time.Now,
 	}
 }
 

@@ -5,6 +5,7 @@ package batch
 const (
 	WorkflowBatch    = "BatchWorkflow"
 	WorkflowBulk     = "BulkWorkflow"
+	WorkflowGovernor = "GovernorWorkflow"
 	DefaultTaskQueue = "batchkeeper"
 
 	QueryState    = "state"
@@ -13,6 +14,15 @@ const (
 	UpdateRefresh = "refresh"
 	SignalCancel  = "cancel"
 	SignalWebhook = "webhook"
+)
+
+// Signals between a governor and the bulk runs: a run asks, returns and reports;
+// the governor grants.
+const (
+	SignalLease        = "lease"
+	SignalRelease      = "release"
+	SignalRefused      = "refused"
+	SignalLeaseGranted = "lease_granted"
 )
 
 // Names of the search attributes.
