@@ -12,6 +12,7 @@ const (
 	KindBatchRejected      FailureKind = "BatchRejected"
 	KindSubmissionUnknown  FailureKind = "SubmissionUnknown"
 	KindResultsUnavailable FailureKind = "ResultsUnavailable"
+	KindBudgetExhausted    FailureKind = "BudgetExhausted" // a bulk run: budget_usd was reached
 )
 
 // How a step fails.
@@ -60,6 +61,7 @@ func treatments() map[FailureKind]Treatment {
 		KindCancelUnconfirmed:  {false, FaultOperator, "look at the batch at the provider: it may still be billing"},
 		KindBatchRejected:      {false, FaultUser, "mend what the message names and start a new run"},
 		KindSubmissionUnknown:  {false, FaultOperator, "look for the session id at the provider before starting again"},
+		KindBudgetExhausted:    {false, FaultUser, "the answered rows are collected; send the others with a larger budget_usd"},
 		KindResultsUnavailable: {false, FaultOperator, "collect again later: starter results ID --refetch"},
 
 		KindInputInvalid:        {false, FaultUser, "mend the named lines"},
@@ -92,6 +94,8 @@ func (o Outcome) Kind() FailureKind {
 		return KindSubmissionUnknown
 	case OutcomeResultsUnavailable:
 		return KindResultsUnavailable
+	case OutcomeBudgetExhausted:
+		return KindBudgetExhausted
 	case OutcomeCompleted, OutcomeCompletedWithFailures, OutcomeCancelled:
 		return ""
 	default:

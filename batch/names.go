@@ -14,6 +14,12 @@ const (
 	UpdateRefresh = "refresh"
 	SignalCancel  = "cancel"
 	SignalWebhook = "webhook"
+
+	// Of a bulk run alone.
+	UpdatePause    = "pause"
+	UpdateResume   = "resume"
+	UpdateSet      = "set"
+	SignalFinished = "finished" // a batch of it has ended: the notify of its children
 )
 
 // Signals between a governor and the bulk runs: a run asks, returns and reports;
@@ -53,4 +59,5 @@ const (
 	ClassExpired   = "expired"
 	ClassMissing   = "missing"
 	ClassCancelled = "cancelled"
+	ClassInvalid   = "invalid" // never sent: the row itself is bad
 )

@@ -34,6 +34,11 @@ type Profile struct {
 	// at a time; 0: none known.
 	MaxLiveBatches    int   `json:"max_live_batches,omitempty"`
 	MaxEnqueuedTokens int64 `json:"max_enqueued_tokens,omitempty"`
+	// MaxTokens bounds the estimated input tokens of one batch; 0: no limit.
+	MaxTokens int64 `json:"max_tokens_per_batch,omitempty"`
+	// MaxInFlight is how many batches a bulk run keeps going by default.
+	MaxInFlight int `json:"max_in_flight,omitempty"`
+	Prices
 	// Windows are the completion windows offered; none: any.
 	Windows []string `json:"windows,omitempty"`
 	// Endpoints that rows may name; none: any.
