@@ -36,6 +36,16 @@ func knownClass(class string) bool {
 	return c.Total() == 1
 }
 
+// classNamed is the class that a raw JSON string names; empty: none.
+func classNamed(raw []byte) string {
+	for _, class := range []string{ClassRowError, ClassExpired, ClassCancelled, ClassMissing} {
+		if len(raw) == len(class)+2 && string(raw[1:len(raw)-1]) == class {
+			return class
+		}
+	}
+	return ""
+}
+
 // causes counts why rows failed. A provider that says something new about every
 // row must not make a tally of any size.
 type causes map[string]int64

@@ -64,7 +64,7 @@ func (r *failureReader) read(line []byte) ([]byte, error) {
 	switch {
 	case len(id) == 0:
 		return nil, errNoCustomID
-	case !knownClass(r.class):
+	case r.class == "":
 		return nil, errNoClass
 	case r.line < 1:
 		return nil, errNoLine
@@ -85,7 +85,9 @@ func (r *failureReader) failureMember(name []byte) error {
 	var err error
 	switch string(name) {
 	case "class":
-		r.class, err = r.word()
+		var raw jsontext.Value
+		raw, err = r.dec.ReadValue()
+		r.class = classNamed(raw)
 	case "line":
 		var raw jsontext.Value
 		raw, err = r.dec.ReadValue()
