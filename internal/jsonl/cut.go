@@ -8,8 +8,8 @@ import (
 )
 
 // defaultMemory is what the search for duplicates may use. It is small on
-// purpose: sorting within the processor's cache is fast, and 64 bytes a row of
-// temporary space are cheap beside the rows.
+// purpose: sorting within the processor's cache is fast, and some 60 bytes a row
+// of temporary space are cheap beside the rows.
 const defaultMemory = 4 << 20
 
 // spoolBuffer is how much of a temporary file is held in memory at most.
@@ -27,10 +27,10 @@ type Cut struct {
 	// that alone has more tokens is a shard of its own. A line longer than
 	// Rules.MaxLine begins a shard.
 	MaxRows, MaxBytes, MaxTokens int64
-	// Spill makes temporary space: up to 64 bytes a row and the custom_id, and
-	// as much again while very many rows are sorted. It is not asked for a small
-	// input; nil is an error once it is needed. All of it is closed again, also
-	// after an error.
+	// Spill makes temporary space, in all some 60 bytes a row and its custom_id;
+	// where the rows are too many to be sorted in one merge, 32 bytes a row more.
+	// It is not asked for a small input; nil is an error once it is needed. All
+	// of it is closed again, also after an error.
 	Spill func() (Spill, error)
 	// Memory is how many bytes the search for duplicate ids may use; 0: 4 MiB,
 	// which sorts 75 million rows in one merge.

@@ -75,63 +75,94 @@ type badLine struct {
 
 // modelCut is the cut as one would write it with everything in memory. It knows
 // the shards but not their part of the invalid lines.
-func modelCut(rows []modelRow, end string, c jsonl.Cut) (shards []jsonl.Shard, bad []badLine) {
-	first := map[string]int64{}
-	var offset, cutTokens int64
-	var content []string
+type modelCut struct {
+	limits  jsonl.Cut
+	first   map[string]int64
+	offset  int64
+	tokens  int64    // of the last shard, before duplicates are known
+	content []string // of each shard
+	shards  []jsonl.Shard
+	bad     []badLine
+}
+
+func newModelCut(rows []modelRow, end string, limits jsonl.Cut) *modelCut {
+	m := &modelCut{limits: limits, first: map[string]int64{}}
 	for i, row := range rows {
-		number, size := int64(i+1), int64(len(row.text)+len(end))
+		text := row.text + end
 		if i == len(rows)-1 {
-			size = int64(len(row.text))
+			text = row.text
 		}
-		if size == 0 {
-			break // what follows the last LF is no line
+		if text != "" { // what follows the last LF is no line
+			m.take(row, text, int64(i+1))
 		}
-		if c.MaxBytes > 0 && size > c.MaxBytes && row.id != "" {
-			row.bad = fmt.Sprintf("the row has %d bytes; a batch may have %d", size, c.MaxBytes)
-		}
-		tokens := int64(0)
-		if row.bad == "" {
-			tokens = (row.body + 3) / 4
-		}
-		full := len(shards) == 0
-		if !full {
-			s := shards[len(shards)-1]
-			full = row.isTooBig ||
-				c.MaxRows > 0 && !row.isBlank && s.Rows+s.Invalid+1 > c.MaxRows ||
-				c.MaxBytes > 0 && s.Length+size > c.MaxBytes ||
-				c.MaxTokens > 0 && tokens > 0 && cutTokens > 0 && cutTokens+tokens > c.MaxTokens
-		}
-		if full {
-			shards = append(shards, jsonl.Shard{Number: len(shards) + 1, Offset: offset, FirstLine: number})
-			content, cutTokens = append(content, ""), 0
-		}
-		s := &shards[len(shards)-1]
-		s.Length += size
-		content[len(shards)-1] += (row.text + end)[:size]
-		cutTokens += tokens
-		if used, ok := first[row.id]; ok && row.bad == "" {
-			row.bad = fmt.Sprintf("duplicate custom_id: first used on line %d, again on line %d", used, number)
-		}
-		switch {
-		case row.isBlank:
-		case row.bad != "":
-			s.Invalid++
-			bad = append(bad, badLine{CustomID: row.id, Class: "invalid", Line: number, Offset: offset, Length: size})
-			bad[len(bad)-1].Error.Code, bad[len(bad)-1].Error.Message = "invalid_row", row.bad
-		default:
-			first[row.id] = number
-			s.Rows++
-			s.InputTokens += tokens
-			s.MaxOutputTokens += row.limit
-		}
-		offset += size
 	}
-	for i := range shards {
-		digest := sha256.Sum256([]byte(content[i]))
-		shards[i].SHA256 = hex.EncodeToString(digest[:])
+	for i, content := range m.content {
+		digest := sha256.Sum256([]byte(content))
+		m.shards[i].SHA256 = hex.EncodeToString(digest[:])
 	}
-	return shards, bad
+	return m
+}
+
+func (m *modelCut) take(row modelRow, text string, number int64) {
+	size, tokens := int64(len(text)), int64(0)
+	if most := m.limits.MaxBytes; most > 0 && size > most && row.id != "" {
+		row.bad = fmt.Sprintf("the row has %d bytes; a batch may have %d", size, most)
+	}
+	if row.bad == "" {
+		tokens = (row.body + 3) / 4
+	}
+	if m.isFull(row, size, tokens) {
+		m.shards = append(m.shards, jsonl.Shard{Number: len(m.shards) + 1, Offset: m.offset, FirstLine: number})
+		m.content, m.tokens = append(m.content, ""), 0
+	}
+	m.content[len(m.shards)-1] += text
+	m.tokens += tokens
+	s := &m.shards[len(m.shards)-1]
+	s.Length += size
+	if used, ok := m.first[row.id]; ok && row.bad == "" {
+		row.bad = fmt.Sprintf("duplicate custom_id: first used on line %d, again on line %d", used, number)
+	}
+	switch {
+	case row.isBlank:
+	case row.bad != "":
+		s.Invalid++
+		bad := badLine{CustomID: row.id, Class: "invalid", Line: number, Offset: m.offset, Length: size}
+		bad.Error.Code, bad.Error.Message = "invalid_row", row.bad
+		m.bad = append(m.bad, bad)
+	default:
+		m.first[row.id] = number
+		s.Rows++
+		s.InputTokens += tokens
+		s.MaxOutputTokens += row.limit
+	}
+	m.offset += size
+}
+
+func (m *modelCut) isFull(row modelRow, size, tokens int64) bool {
+	if len(m.shards) == 0 || row.isTooBig {
+		return true
+	}
+	s, limits := m.shards[len(m.shards)-1], m.limits
+	return limits.MaxRows > 0 && !row.isBlank && s.Rows+s.Invalid+1 > limits.MaxRows ||
+		limits.MaxBytes > 0 && s.Length+size > limits.MaxBytes ||
+		limits.MaxTokens > 0 && tokens > 0 && m.tokens > 0 && m.tokens+tokens > limits.MaxTokens
+}
+
+// drawCut makes the lines of an input, and limits for its shards.
+func drawCut(t *rapid.T) (rows []modelRow, end string, c jsonl.Cut) {
+	row := rapid.Custom(drawRow)
+	rows = rapid.OneOf(rapid.SliceOfN(row, 1, 20), rapid.SliceOfN(row, 40, 150)).Draw(t, "rows")
+	if rapid.Bool().Draw(t, "final newline") {
+		rows = append(rows, modelRow{isBlank: true})
+	}
+	limit := func(most int64) *rapid.Generator[int64] {
+		return rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(1, most))
+	}
+	return rows, rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(t, "end"), jsonl.Cut{
+		Rules:   jsonl.Rules{MaxLine: modelMaxLine, Endpoint: "/v1/responses", MaxRows: 1, MaxBytes: 1},
+		MaxRows: limit(9).Draw(t, "max rows"), MaxBytes: limit(900).Draw(t, "max bytes"), MaxTokens: limit(60).Draw(t, "max tokens"),
+		Memory: rapid.SampledFrom([]int{1, 256, 1 << 10, 0}).Draw(t, "memory"),
+	}
 }
 
 // With the smallest memory every few rows are a run of their own, and the runs
@@ -139,35 +170,23 @@ func modelCut(rows []modelRow, end string, c jsonl.Cut) (shards []jsonl.Shard, b
 func TestCutAgreesWithTheModel(t *testing.T) {
 	spilled := false
 	rapid.Check(t, func(t *rapid.T) {
-		row := rapid.Custom(drawRow)
-		rows := rapid.OneOf(rapid.SliceOfN(row, 1, 20), rapid.SliceOfN(row, 40, 150)).Draw(t, "rows")
-		end := rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(t, "end")
-		if rapid.Bool().Draw(t, "final newline") {
-			rows = append(rows, modelRow{isBlank: true}) // what follows the last LF
-		}
+		rows, end, c := drawCut(t)
 		texts := make([]string, len(rows))
 		for i, row := range rows {
 			texts[i] = row.text
 		}
 		input := strings.Join(texts, end)
-		limit := func(most int64) *rapid.Generator[int64] {
-			return rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(1, most))
-		}
-		files := &spills{}
-		c := jsonl.Cut{
-			Rules:   jsonl.Rules{MaxLine: modelMaxLine, Endpoint: "/v1/responses", MaxRows: 1, MaxBytes: 1},
-			MaxRows: limit(9).Draw(t, "max rows"), MaxBytes: limit(900).Draw(t, "max bytes"), MaxTokens: limit(60).Draw(t, "max tokens"),
-			Memory: rapid.SampledFrom([]int{1, 256, 1 << 10, 0}).Draw(t, "memory"), Spill: files.make,
-		}
-		shards, bad := modelCut(rows, end, c)
+		model := newModelCut(rows, end, c)
 
+		files := &spills{}
 		var invalid strings.Builder
-		c.Input, c.Invalid = strings.NewReader(input), &invalid
+		c.Input, c.Invalid, c.Spill = strings.NewReader(input), &invalid, files.make
 		got, err := c.Run(t.Context())
 		require.NoError(t, err)
 		require.Zero(t, files.open, "temporary space is left")
 		spilled = spilled || files.made > 4
-		requireSurvey(t, got, shards, bad, invalid.String())
+		requireBadLines(t, got, model.bad, invalid.String())
+		requireShards(t, got, model.shards, invalid.String())
 		digest := sha256.Sum256([]byte(input))
 		require.Equal(t, hex.EncodeToString(digest[:]), got.SHA256)
 		require.EqualValues(t, len(input), got.Bytes)
@@ -175,7 +194,7 @@ func TestCutAgreesWithTheModel(t *testing.T) {
 	require.True(t, spilled, "no run of this test has merged several times")
 }
 
-func requireSurvey(t *rapid.T, got jsonl.Survey, shards []jsonl.Shard, bad []badLine, invalid string) {
+func requireBadLines(t *rapid.T, got jsonl.Survey, bad []badLine, invalid string) {
 	require.EqualValues(t, len(bad), got.Invalid)
 	lines := split1(invalid)
 	require.Len(t, lines, len(bad))
@@ -189,6 +208,9 @@ func requireSurvey(t *rapid.T, got jsonl.Survey, shards []jsonl.Shard, bad []bad
 			require.Equal(t, b.Line, got.Problems[i+len(got.Problems)-min(20, len(bad))].Line)
 		}
 	}
+}
+
+func requireShards(t *rapid.T, got jsonl.Survey, shards []jsonl.Shard, invalid string) {
 	var rows, input, output int64
 	var parts strings.Builder
 	require.Len(t, got.Shards, len(shards))
