@@ -18,6 +18,9 @@ type Options struct {
 	// Gateways has a client for each dialect; both may share one address and key.
 	Gateways map[batch.Dialect]*gateway.Client
 	Store    *blobstore.Store
+	// Accounts names whose key each client has, so that all runs that share it
+	// share its capacity. It says nothing of the key.
+	Accounts map[batch.Dialect]string
 	// Profiles are the limits by name, DefaultProfile the one of a job that names none.
 	Profiles       map[string]batch.Profile
 	DefaultProfile string
@@ -30,6 +33,7 @@ type Options struct {
 // Activities are the methods that a worker registers.
 type Activities struct {
 	gateways       map[batch.Dialect]*gateway.Client
+	accounts       map[batch.Dialect]string
 	store          *blobstore.Store
 	profiles       map[string]batch.Profile
 	defaultProfile string
@@ -52,7 +56,7 @@ func New(o Options) *Activities {
 		def = string(batch.DialectPhaseo)
 	}
 	return &Activities{
-		gateways: o.Gateways, store: o.Store, profiles: profiles, defaultProfile: def,
+		gateways: o.Gateways, accounts: o.Accounts, store: o.Store, profiles: profiles, defaultProfile: def,
 		spoolDir: o.SpoolDir, runs: o.Runs, now: time.Now,
 	}
 }

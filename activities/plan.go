@@ -3,10 +3,12 @@ package activities
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
 	"batchkeeper/batch"
+	"batchkeeper/internal/blobstore"
 )
 
 // ReadPlanInput asks for the next units of a round.
@@ -31,13 +33,12 @@ func (a *Activities) ReadPlan(ctx context.Context, in ReadPlanInput) (ReadPlanOu
 
 // PlanRoundInput asks for the plan of a round, made from what the round before left over.
 type PlanRoundInput struct {
-	Prefix string `json:"prefix"`
-	Round  int    `json:"round"`
-	// Settled is how many units of the round before have a record.
-	Settled   int   `json:"settled"`
-	MaxRows   int64 `json:"max_rows"`
-	MaxBytes  int64 `json:"max_bytes"`
-	MaxTokens int64 `json:"max_tokens,omitempty"`
+	Prefix    string `json:"prefix"`
+	Round     int    `json:"round"`
+	Units     int    `json:"units"` // of the round before
+	MaxRows   int64  `json:"max_rows"`
+	MaxBytes  int64  `json:"max_bytes"`
+	MaxTokens int64  `json:"max_tokens,omitempty"`
 }
 
 // PlanRoundOutput is how much there is to do.
@@ -54,8 +55,11 @@ func (a *Activities) PlanRound(ctx context.Context, in PlanRoundInput) (PlanRoun
 	h, stop := startHeart(ctx)
 	defer stop()
 	var pieces []batch.Piece
-	for unit := 1; unit <= in.Settled; unit++ {
+	for unit := 1; unit <= in.Units; unit++ {
 		record, err := a.record(ctx, in.Prefix, in.Round-1, unit)
+		if errors.Is(err, blobstore.ErrNotFound) { // it had no rows to send
+			continue
+		}
 		if err != nil {
 			return PlanRoundOutput{}, translate(err)
 		}

@@ -118,7 +118,7 @@ func (a *Activities) sortRows(ctx context.Context, in SettleUnitInput, r *batch.
 // note takes a tally into the record.
 func note(r *batch.Record, t jsonl.LeftoverTally, u batch.Unit) {
 	r.Counts = countsOf(t.Failed)
-	r.Counts.Answered, r.Counts.Open = t.Answered, t.Retry.Sum()
+	r.Counts.Answered, r.Counts.Open = t.Answered, t.Retry.Total()
 	r.Causes = causesOf(t.Causes)
 	for i, left := range t.Pieces {
 		if left.Rows > 0 {

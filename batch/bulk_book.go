@@ -23,8 +23,6 @@ type BulkBook struct {
 	// Queue are units that were read and not yet begun; Units those under way.
 	Queue []Unit     `json:"queue,omitempty"`
 	Units []OpenUnit `json:"units,omitempty"`
-	// Taken counts the round's units that were begun, withdrawn ones included.
-	Taken int `json:"taken,omitempty"`
 	// RoundCounts and RoundCauses are of this round's settled units.
 	RoundCounts BulkCounts `json:"round_counts"`
 	RoundCauses []Cause    `json:"round_causes,omitempty"`

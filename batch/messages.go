@@ -102,6 +102,15 @@ type Manifest struct {
 	Files      []ManifestFile  `json:"files"`
 	Usage      ManifestUsage   `json:"usage"`
 	Gateway    ManifestGateway `json:"gateway"`
+	Bulk       *ManifestBulk   `json:"bulk,omitempty"` // bulk runs alone
+}
+
+// ManifestBulk is how a bulk run went.
+type ManifestBulk struct {
+	Shards int            `json:"shards"`
+	Rounds []RoundSummary `json:"rounds"`
+	Money  Money          `json:"money"`
+	Causes []Cause        `json:"causes,omitempty"`
 }
 
 // ManifestInput identifies the input that the rows came from.
@@ -123,6 +132,7 @@ type ManifestCounts struct {
 	Duplicates int64 `json:"duplicates"`
 	Unmatched  int64 `json:"unmatched"`
 	Malformed  int64 `json:"malformed"`
+	Invalid    int64 `json:"invalid,omitempty"` // bulk runs: never sent
 }
 
 // ManifestFile is one file of the result, named relative to the prefix.
