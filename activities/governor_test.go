@@ -15,6 +15,7 @@ import (
 // server is a Temporal server that knows two workflows.
 type server struct {
 	down    error
+	job     batch.Job // of every workflow
 	started []any
 }
 
@@ -26,6 +27,12 @@ func (s *server) Describe(_ context.Context, id string) (batch.RunStatus, error)
 		return batch.RunClosed, s.down
 	}
 	return batch.RunMissing, s.down
+}
+
+func (s *server) Job(context.Context, string) (batch.Job, error) { return s.job, s.down }
+
+func (s *server) Finished(_ context.Context, id string) (batch.Finished, error) {
+	return batch.Finished{WorkflowID: id, Outcome: batch.OutcomeCompleted}, s.down
 }
 
 func (s *server) SignalWithStart(_ context.Context, id, name, queue, signal string, arg, input any) error {
