@@ -31,6 +31,30 @@ func (a *Activities) ReadPlan(ctx context.Context, in ReadPlanInput) (ReadPlanOu
 	return ReadPlanOutput{Units: units, Next: next}, translate(err)
 }
 
+// ReadPagesInput asks for some pages of a settled unit.
+type ReadPagesInput struct {
+	Prefix string `json:"prefix"`
+	Round  int    `json:"round"`
+	Unit   int    `json:"unit"`
+	From   int    `json:"from"` // the first, from 1
+	Count  int    `json:"count"`
+}
+
+// ReadPagesOutput says where the pages are.
+type ReadPagesOutput struct {
+	Pages []batch.PageSegment `json:"pages"`
+}
+
+// ReadPages finds pages in the record of a settled unit. It only reads.
+func (a *Activities) ReadPages(ctx context.Context, in ReadPagesInput) (ReadPagesOutput, error) {
+	record, err := a.record(ctx, in.Prefix, in.Round, in.Unit)
+	if err != nil {
+		return ReadPagesOutput{}, translate(err)
+	}
+	from := min(max(in.From-1, 0), len(record.Pages))
+	return ReadPagesOutput{Pages: record.Pages[from:min(from+in.Count, len(record.Pages))]}, nil
+}
+
 // PlanRoundInput asks for the plan of a round, made from what the round before left over.
 type PlanRoundInput struct {
 	Prefix    string `json:"prefix"`

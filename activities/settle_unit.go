@@ -29,13 +29,14 @@ type SettleUnitInput struct {
 	RowsPerPage     int64        `json:"rows_per_page,omitempty"` // 0: no pages
 }
 
-// SettleUnitOutput is what the settling found, but for the places of rows.
+// SettleUnitOutput is what the settling found, but for the places of rows and pages.
 type SettleUnitOutput struct {
-	BatchID string              `json:"batch_id,omitempty"`
-	Counts  batch.BulkCounts    `json:"counts"`
-	Money   batch.Money         `json:"money"`
-	Causes  []batch.Cause       `json:"causes,omitempty"`
-	Pages   []batch.PageSegment `json:"pages,omitempty"`
+	BatchID string           `json:"batch_id,omitempty"`
+	Outcome batch.Outcome    `json:"outcome"`
+	Counts  batch.BulkCounts `json:"counts"`
+	Money   batch.Money      `json:"money"`
+	Causes  []batch.Cause    `json:"causes,omitempty"`
+	Pages   int              `json:"pages,omitempty"`
 }
 
 // SettleUnit sorts the rows of an ended batch into answered, failed for good and
@@ -68,7 +69,9 @@ func (a *Activities) SettleUnit(ctx context.Context, in SettleUnitInput) (Settle
 	if _, err := a.writeJSON(ctx, batch.RecordKey(in.Prefix, in.Round, in.Unit.Number), r); err != nil {
 		return SettleUnitOutput{}, translate(err)
 	}
-	return SettleUnitOutput{BatchID: r.BatchID, Counts: r.Counts, Money: r.Money, Causes: r.Causes, Pages: r.Pages}, nil
+	return SettleUnitOutput{
+		BatchID: r.BatchID, Outcome: r.Outcome, Counts: r.Counts, Money: r.Money, Causes: r.Causes, Pages: len(r.Pages),
+	}, nil
 }
 
 func moneyOf(m batch.Manifest, p batch.Prices) batch.Money {

@@ -26,10 +26,11 @@ type PrepareInput struct {
 type PrepareOutput struct {
 	// Key is where the rows are; empty: they are a clean range of the input.
 	Key string `json:"key,omitempty"`
-	// Collected tells that the batch has its results, Open that its workflow runs:
-	// a run that was reset must not send the unit again.
-	Collected bool `json:"collected,omitempty"`
-	Open      bool `json:"open,omitempty"`
+	// Collected tells that the batch has its results, Open that its workflow runs,
+	// Ended how it ended: a run that was reset must not send the unit again.
+	Collected bool            `json:"collected,omitempty"`
+	Open      bool            `json:"open,omitempty"`
+	Ended     *batch.Finished `json:"ended,omitempty"`
 	// Foreign says why the unit's workflow id cannot be used yet.
 	Foreign string `json:"foreign,omitempty"`
 }
@@ -49,7 +50,7 @@ func (a *Activities) Prepare(ctx context.Context, in PrepareInput) (PrepareOutpu
 	case !errors.Is(err, blobstore.ErrNotFound):
 		return out, translate(err)
 	}
-	if err := a.lookForOpen(ctx, in.WorkflowID, prefix, &out); err != nil || out.Open || out.Foreign != "" {
+	if err := a.lookForSent(ctx, in.WorkflowID, prefix, &out); err != nil || out != (PrepareOutput{}) {
 		return out, err
 	}
 	if clean(in.Unit) {
@@ -60,9 +61,9 @@ func (a *Activities) Prepare(ctx context.Context, in PrepareInput) (PrepareOutpu
 	return out, translate(err)
 }
 
-// lookForOpen finds a workflow that runs under the unit's id: this unit's own
-// from before a reset, or what another run of the same name has left behind.
-func (a *Activities) lookForOpen(ctx context.Context, id, prefix string, out *PrepareOutput) error {
+// lookForSent finds a workflow under the unit's id: this unit's own from before
+// a reset, or what another run of the same name has left behind.
+func (a *Activities) lookForSent(ctx context.Context, id, prefix string, out *PrepareOutput) error {
 	runs, err := a.server()
 	if err != nil {
 		return err
@@ -71,15 +72,25 @@ func (a *Activities) lookForOpen(ctx context.Context, id, prefix string, out *Pr
 	if err != nil {
 		return fault(batch.KindTemporalUnavailable, fmt.Errorf("describe %s: %w", id, err))
 	}
-	if status != batch.RunOpen {
+	if status == batch.RunMissing {
 		return nil
 	}
 	job, err := runs.Job(ctx, id)
 	if err != nil {
 		return fault(batch.KindTemporalUnavailable, fmt.Errorf("job of %s: %w", id, err))
 	}
-	if out.Open = job.ResultsPrefix == prefix; !out.Open {
+	own, open := job.ResultsPrefix == prefix, status == batch.RunOpen
+	switch {
+	case open && own:
+		out.Open = true
+	case open:
 		out.Foreign = "workflow " + id + " of another run is open: cancel it, or wait for its end"
+	case own:
+		end, err := runs.Finished(ctx, id)
+		if err != nil {
+			return fault(batch.KindTemporalUnavailable, fmt.Errorf("how %s ended: %w", id, err))
+		}
+		out.Ended = &end
 	}
 	return nil
 }

@@ -32,11 +32,17 @@ type BulkBook struct {
 	PauseCause  string     `json:"pause_cause,omitempty"`
 	// BudgetReached is set once no batch may be started any more.
 	BudgetReached bool `json:"budget_reached,omitempty"`
-	// Finals is how many entries the plan of the final files has been read of.
-	FinalsPlanned bool       `json:"finals_planned,omitempty"`
-	Final         BulkCounts `json:"final"`
-	Pages         []OpenPage `json:"pages,omitempty"`
-	StaleAfter    *Duration  `json:"stale_after,omitempty"`
+	// Undone tells that a stop left something unsent, or not sent again.
+	Undone bool `json:"undone,omitempty"`
+	// Broken is the failure of a step that cannot succeed: nothing new is sent, and
+	// the run ends with it.
+	Broken        string      `json:"broken,omitempty"`
+	FinalsPlanned bool        `json:"finals_planned,omitempty"`
+	Final         BulkCounts  `json:"final"`
+	PageQueue     []UnitPages `json:"page_queue,omitempty"`
+	StaleAfter    *Duration   `json:"stale_after,omitempty"`
+	// CheckAt is when to look for notifications that were lost.
+	CheckAt time.Time `json:"check_at,omitzero"`
 }
 
 // OpenUnit is a unit under way.
@@ -46,19 +52,20 @@ type OpenUnit struct {
 	Try        int       `json:"try"`
 	WorkflowID string    `json:"workflow_id"`
 	Since      time.Time `json:"since"`
-	Asked      bool      `json:"asked,omitempty"`
-	NotBefore  time.Time `json:"not_before,omitzero"`
-	Told       bool      `json:"told,omitempty"` // that it is cancelled
-	Finished   *Finished `json:"finished,omitempty"`
-	Problem    string    `json:"problem,omitempty"`
+	// NotBefore is when it may ask for capacity, or ask again.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	Told      bool      `json:"told,omitempty"` // that it is cancelled
+	Finished  *Finished `json:"finished,omitempty"`
+	Problem   string    `json:"problem,omitempty"`
 }
 
-// OpenPage is a page whose workflow has not ended, or not begun.
-type OpenPage struct {
-	Page
-	WorkflowID string `json:"workflow_id"`
-	Started    bool   `json:"started,omitempty"`
-	Told       bool   `json:"told,omitempty"`
+// UnitPages are the pages of a settled unit that have not been started.
+type UnitPages struct {
+	Round int `json:"round"`
+	Unit  int `json:"unit"`
+	Try   int `json:"try"`
+	Next  int `json:"next"`  // the first of them, from 1
+	Count int `json:"count"` // of all pages of the unit
 }
 
 // The layout of a bulk run's files below its results prefix.
@@ -88,8 +95,7 @@ func UnitPrefix(prefix string, round, unit, try int) string {
 	return path.Join(prefix, "work", fmt.Sprintf("r%d", round), name)
 }
 
-// RecordKey, LeftKey and RowsKey are where the record of a settled unit, what
-// it left over and the rows that it sends are.
+// RecordKey is where it is recorded what the settling of a unit found.
 func RecordKey(prefix string, round, unit int) string {
 	return UnitPrefix(prefix, round, unit, 1) + ".record.json"
 }

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -61,21 +62,12 @@ func Breaker(settled int64, causes []Cause, passed []string) (reason, cause stri
 		return "", ""
 	}
 	for _, c := range causes {
-		if float64(c.Rows) <= BreakerShare*float64(settled) || contains(passed, c.Cause) {
+		if float64(c.Rows) <= BreakerShare*float64(settled) || slices.Contains(passed, c.Cause) {
 			continue
 		}
 		return fmt.Sprintf("%d of %d rows of this round failed for good with %q: resume goes on in spite of it", c.Rows, settled, c.Cause), c.Cause
 	}
 	return "", ""
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
 
 // AbsenceOf is what becomes of a unit's rows when its batch ended with an
@@ -125,16 +117,25 @@ func WorthAnother(o Outcome) bool {
 	}
 }
 
-// BulkOutcome is how a bulk run ended that came to its end.
-func BulkOutcome(c BulkCounts, cancelled *CancelSummary, cancelRequested, budgetReached bool) Outcome {
+// BulkEnd is what decides the outcome of a bulk run that came to its end.
+type BulkEnd struct {
+	Counts          BulkCounts
+	CancelRequested bool
+	Unconfirmed     int // batches whose cancel could not be confirmed
+	BudgetReached   bool
+	Undone          bool // a stop left something unsent, or not sent again
+}
+
+// Outcome is how the run ended.
+func (e BulkEnd) Outcome() Outcome {
 	switch {
-	case cancelled != nil && cancelled.Unconfirmed > 0:
+	case e.Unconfirmed > 0:
 		return OutcomeCancelUnconfirmed
-	case cancelRequested && c.Cancelled > 0:
+	case e.CancelRequested && (e.Undone || e.Counts.Cancelled > 0):
 		return OutcomeCancelled
-	case budgetReached && c.Cancelled > 0:
+	case e.BudgetReached && e.Undone:
 		return OutcomeBudgetExhausted
-	case c.Sum() > c.Answered:
+	case e.Counts.Sum() > e.Counts.Answered:
 		return OutcomeCompletedWithFailures
 	default:
 		return OutcomeCompleted

@@ -61,19 +61,22 @@ func (m Money) Priced(p Prices, usage, billing json.RawMessage) Money {
 }
 
 // Hold is what a live batch is expected to cost: its price by the estimate
-// where there is one, else what the batches that have ended cost a row.
-func Hold(p Prices, u Unit, spent Money, rowsSpent int64) int64 {
+// where there is one, else what the batches that have ended cost a row. Before
+// the first has ended, nothing is known.
+func Hold(p Prices, u Unit, spent Money, rowsSpent int64) (nanos int64, known bool) {
 	switch {
 	case p.Known():
-		return p.Nanos(u.Tokens, u.MaxOutput)
+		return p.Nanos(u.Tokens, u.MaxOutput), true
 	case rowsSpent > 0:
-		return int64(float64(spent.CostNanos) / float64(rowsSpent) * float64(u.Rows))
+		return int64(float64(spent.CostNanos) / float64(rowsSpent) * float64(u.Rows)), true
 	default:
-		return 0
+		return 0, false
 	}
 }
 
-// WithinBudget tells whether another batch may be started.
-func WithinBudget(budgetUSD float64, spent Money, held int64) bool {
-	return budgetUSD <= 0 || spent.CostNanos+held < int64(budgetUSD*nanosPerUSD)
+// WithinBudget tells whether a batch may be started that is expected to cost
+// next beside what was spent and what the live batches hold.
+func WithinBudget(budgetUSD float64, spent Money, held, next int64) bool {
+	budget := int64(budgetUSD * nanosPerUSD)
+	return budgetUSD <= 0 || spent.CostNanos < budget && spent.CostNanos+held+next <= budget
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/workflow"
@@ -43,15 +42,16 @@ type bulk struct {
 
 	busy    map[string]bool // what a goroutine has in hand, by workflow id
 	working int             // goroutines that must end before the run continues as new
+	pages   []openPage      // downstream workflows that run
+	reading bool            // where the next pages are
 	changed bool            // something happened that the loop should look at
-	checkAt time.Time       // when to look for lost notifications
 	closing bool
-	fatal   error // a step that cannot succeed: nothing new is sent, and the run ends with it
 }
 
 func newBulk(ctx workflow.Context, input json.RawMessage) *bulk {
 	info := workflow.GetInfo(ctx)
 	job, err := batch.ParseJob(input)
+	job.CreateMode = cmp.Or(job.CreateMode, batch.CreateAuto)
 	b := &bulk{job: job.WithDefaults(), parseErr: err, info: info, log: workflow.GetLogger(ctx), busy: map[string]bool{}}
 	if c := job.Carried; c != nil && c.Bulk != nil && info.ContinuedExecutionRunID != "" {
 		b.token, b.state, b.book = c.Token, c.State, *c.Bulk
@@ -60,6 +60,7 @@ func newBulk(ctx workflow.Context, input json.RawMessage) *bulk {
 		b.token = cmp.Or(info.OriginalRunID, info.WorkflowExecution.RunID)
 		b.state.Stage = batch.StageInspecting
 		b.state.Bulk = &batch.Bulk{StartedAt: workflow.Now(ctx), Round: 1}
+		b.book.CheckAt = workflow.Now(ctx).Add(checkEvery)
 		if c != nil && err == nil {
 			b.parseErr = errors.New(`job: unknown field "carried"`)
 		}
@@ -68,7 +69,6 @@ func newBulk(ctx workflow.Context, input json.RawMessage) *bulk {
 	b.at = b.state.Bulk
 	b.state.SessionID = batch.SessionID(info.WorkflowExecution.ID, b.token)
 	b.prefix = batch.ResultsPrefix(b.job, info.WorkflowExecution.ID, b.token)
-	b.checkAt = workflow.Now(ctx).Add(checkEvery)
 	return b
 }
 
@@ -88,6 +88,9 @@ func (b *bulk) inOrder(ctx workflow.Context) error {
 	}
 	if err := b.awaitPages(ctx); err != nil {
 		return err
+	}
+	if b.book.Broken != "" {
+		return end(batch.OutcomeResultsUnavailable, b.book.Broken)
 	}
 	b.enter(ctx, batch.StageCollecting)
 	return b.publish(ctx)
@@ -132,7 +135,7 @@ func (b *bulk) take(out activities.SurveyOutput) {
 	b.state.Input, b.state.Endpoint, b.state.Model, b.state.Provider = &facts, out.Endpoint, out.Model, b.job.Provider
 	k := &b.book
 	k.Profile, k.Account, k.Mode, k.Endpoint, k.Model = out.Profile, out.Account, out.Mode, out.Endpoint, out.Model
-	k.PlanSize, k.Surveyed, k.Planned = out.PlanSize, out.Rejected == "", true
+	k.PlanSize, k.Surveyed = out.PlanSize, out.Rejected == ""
 	b.at.Shards, b.at.Units, b.at.Rows = out.Shards, out.Shards, out.Facts.Rows-out.Invalid
 	b.at.Counts = batch.BulkCounts{Invalid: out.Invalid, Open: b.at.Rows}
 	b.at.Rounds = cmp.Or(b.job.Rounds, batch.DefaultRounds)
@@ -163,8 +166,12 @@ func (b *bulk) endRound(ctx workflow.Context) error {
 	b.at.Past = append(b.at.Past, batch.RoundSummary{
 		Round: b.at.Round, Batches: b.at.Ended, Rows: b.at.Rows, Answered: k.RoundCounts.Answered, Again: k.RoundCounts.Open, Money: k.RoundMoney,
 	})
-	if k.RoundCounts.Open == 0 || b.at.Round >= b.at.Rounds || b.stopped() {
-		k.RoundsRun = true
+	again := k.RoundCounts.Open > 0 && b.at.Round < b.at.Rounds
+	if c := b.at.Cancelled; c != nil {
+		c.NotSent = b.at.Units - b.at.Ended
+	}
+	if !again || b.stopped() {
+		k.RoundsRun, k.Undone = true, again || b.at.Ended < b.at.Units
 		return nil
 	}
 	out, err := call(ctx, longTransfer(fmt.Sprintf("plan round %d", b.at.Round+1), patience), act.PlanRound, activities.PlanRoundInput{
@@ -182,7 +189,15 @@ func (b *bulk) endRound(ctx workflow.Context) error {
 }
 
 // stopped tells that nothing new is sent any more.
-func (b *bulk) stopped() bool { return b.cancelRequested() || b.book.BudgetReached || b.fatal != nil }
+func (b *bulk) stopped() bool {
+	return b.cancelRequested() || b.book.BudgetReached || b.book.Broken != ""
+}
+
+// breakOff notes a step that cannot succeed.
+func (b *bulk) breakOff(doing string, err error) {
+	b.book.Broken = cmp.Or(b.book.Broken, doing+": "+reason(err))
+	b.changed = true
+}
 
 func lowest(limit, wish int64) int64 {
 	if wish > 0 && (limit == 0 || wish < limit) {

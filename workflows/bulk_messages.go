@@ -132,6 +132,7 @@ func (b *bulk) requestCancel(ctx workflow.Context, req batch.CancelRequest) {
 func (b *bulk) onCancel(ctx workflow.Context, req batch.CancelRequest) (batch.State, error) {
 	b.requestCancel(ctx, req)
 	err := workflow.Await(ctx, func() bool { return b.allTold() || b.closing })
+	b.changed = true // a run that is to continue as new waits for its handlers
 	return b.view(), err
 }
 
@@ -200,7 +201,7 @@ func (b *bulk) onSet(req batch.SetRequest) batch.State {
 		b.at.MaxFlight = *req.MaxInFlight
 	}
 	if req.BudgetUSD != nil {
-		b.at.Budget, b.book.BudgetReached = *req.BudgetUSD, false
+		b.at.Budget, b.book.BudgetReached, b.state.Problem = *req.BudgetUSD, false, ""
 	}
 	if req.StaleAfter != nil {
 		b.book.StaleAfter = req.StaleAfter

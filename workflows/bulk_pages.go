@@ -3,14 +3,25 @@ package workflows
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"batchkeeper/activities"
 	"batchkeeper/batch"
 )
+
+// openPage is a downstream workflow that runs.
+type openPage struct {
+	id     string
+	cancel workflow.CancelFunc
+}
+
+// shownPages bounds the pages without success that the state names.
+const shownPages = 20
 
 func (b *bulk) rowsPerPage() int64 {
 	if d := b.job.Downstream; d != nil {
@@ -19,82 +30,102 @@ func (b *bulk) rowsPerPage() int64 {
 	return 0
 }
 
-// queuePages takes the pages of a settled unit in.
-func (b *bulk) queuePages(u batch.OpenUnit, segments []batch.PageSegment) {
-	for i, s := range segments {
-		b.book.Pages = append(b.book.Pages, batch.OpenPage{
-			Page: batch.Page{
-				RunID: b.info.WorkflowExecution.ID, Prefix: b.prefix, Round: b.at.Round, Unit: u.Number, Number: i + 1,
-				Key: b.resultsKey(u), Offset: s.Range.Offset, Length: s.Range.Length, Rows: s.Rows,
-			},
-			WorkflowID: fmt.Sprintf("%s/p%04d", u.WorkflowID, i+1),
-		})
-	}
-}
-
 // advancePages starts the downstream workflows of pages that wait, as many as
 // may run at a time; a cancelled run starts none and asks the running ones to stop.
 func (b *bulk) advancePages(ctx workflow.Context) {
 	if b.at.Pages == nil {
 		return
 	}
-	running := 0
-	for i := range b.book.Pages {
-		p := &b.book.Pages[i]
-		switch {
-		case p.Started:
-			running++
-			if b.cancelRequested() && !p.Told {
-				p.Told = true
-				b.tellPage(ctx, p.WorkflowID)
-			}
-		case b.cancelRequested():
-		case running < cmp.Or(b.job.Downstream.MaxParallel, batch.DefaultMaxParallel):
-			p.Started = true
-			running++
-			b.at.Pages.Started++
-			b.runPage(ctx, *p)
-		}
-	}
 	if b.cancelRequested() {
-		before := len(b.book.Pages)
-		b.book.Pages = slices.DeleteFunc(b.book.Pages, func(p batch.OpenPage) bool { return !p.Started })
-		b.at.Pages.NotRun += before - len(b.book.Pages)
-	}
-	b.at.Pages.Running = running
-}
-
-func (b *bulk) tellPage(ctx workflow.Context, id string) {
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		if err := workflow.RequestCancelExternalWorkflow(ctx, id, "").Get(ctx, nil); err != nil {
-			b.log.Info("cancel a page", "workflow_id", id, "error", err)
+		b.dropPages()
+		for _, p := range b.pages {
+			p.cancel()
 		}
-	})
-}
-
-// runPage runs the user's workflow over a page. It counts as work in hand until
-// it has ended: a user's workflow does not notify, so that only this execution
-// hears its end.
-func (b *bulk) runPage(ctx workflow.Context, p batch.OpenPage) {
-	d := b.job.Downstream
+		return
+	}
+	room := cmp.Or(b.job.Downstream.MaxParallel, batch.DefaultMaxParallel) - len(b.pages)
+	if b.reading || room <= 0 || len(b.book.PageQueue) == 0 {
+		return
+	}
+	b.reading = true
 	b.working++
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-			WorkflowID: p.WorkflowID, TaskQueue: d.TaskQueue, ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
-			StaticSummary: fmt.Sprintf("page %d of %s, %d rows", p.Number, p.Key, p.Rows),
-		}), d.Workflow, p.Page)
-		b.endPage(p.WorkflowID, child.Get(ctx, nil))
+		b.readPages(ctx, b.book.PageQueue[0], room)
+		b.reading = false
 		b.working--
 		b.changed = true
 	})
 }
 
-// shownPages bounds the failed pages that the state names.
-const shownPages = 20
+// dropPages gives up the pages that have not been started.
+func (b *bulk) dropPages() {
+	for _, q := range b.book.PageQueue {
+		b.at.Pages.NotRun += q.Count - q.Next + 1
+		b.book.Undone = true
+	}
+	b.book.PageQueue = nil
+}
+
+// readPages finds out where the next pages are, and starts their workflows.
+func (b *bulk) readPages(ctx workflow.Context, q batch.UnitPages, room int) {
+	out, err := call(ctx, longTransfer(fmt.Sprintf("find the pages of unit %d of round %d", q.Unit, q.Round), patience), act.ReadPages,
+		activities.ReadPagesInput{Prefix: b.prefix, Round: q.Round, Unit: q.Unit, From: q.Next, Count: room})
+	if err == nil && len(out.Pages) == 0 {
+		err = fmt.Errorf("page %d of %d is not in its record", q.Next, q.Count)
+	}
+	switch {
+	case err != nil:
+		b.breakOff("find pages", err)
+		b.dropPages()
+		return
+	case b.cancelRequested() || len(b.book.PageQueue) == 0: // while they were read
+		return
+	}
+	for i, s := range out.Pages {
+		b.runPage(ctx, b.page(q, q.Next+i, s))
+	}
+	if q.Next += len(out.Pages); q.Next > q.Count {
+		b.book.PageQueue = b.book.PageQueue[1:]
+	} else {
+		b.book.PageQueue[0] = q
+	}
+}
+
+func (b *bulk) page(q batch.UnitPages, number int, s batch.PageSegment) batch.Page {
+	return batch.Page{
+		RunID: b.info.WorkflowExecution.ID, Prefix: b.prefix, Round: q.Round, Unit: q.Unit, Number: number,
+		Key:    path.Join(batch.UnitPrefix(b.prefix, q.Round, q.Unit, q.Try), batch.FileResults),
+		Offset: s.Range.Offset, Length: s.Range.Length, Rows: s.Rows,
+	}
+}
+
+// runPage runs the user's workflow over a page. It counts as work in hand until
+// it has ended: a user's workflow does not notify, so that only this execution
+// hears its end.
+func (b *bulk) runPage(ctx workflow.Context, p batch.Page) {
+	d := b.job.Downstream
+	id := fmt.Sprintf("%s/p%04d", batch.ChildID(p.RunID, p.Round, p.Unit, 1), p.Number)
+	ctx, cancel := workflow.WithCancel(ctx)
+	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID: id, TaskQueue: d.TaskQueue, WaitForCancellation: true, ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
+		StaticSummary: fmt.Sprintf("page %d of %s, %d rows", p.Number, p.Key, p.Rows),
+	}), d.Workflow, p)
+	b.pages = append(b.pages, openPage{id, cancel})
+	b.at.Pages.Started++
+	b.at.Pages.Running = len(b.pages)
+	b.working++
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		b.endPage(id, child.Get(ctx, nil))
+		cancel()
+		b.working--
+		b.changed = true
+	})
+}
 
 func (b *bulk) endPage(id string, err error) {
-	b.book.Pages = slices.DeleteFunc(b.book.Pages, func(p batch.OpenPage) bool { return p.WorkflowID == id })
+	b.pages = slices.DeleteFunc(b.pages, func(p openPage) bool { return p.id == id })
 	s := b.at.Pages
+	s.Running = len(b.pages)
 	switch {
 	case err == nil:
 		s.Completed++
@@ -111,11 +142,18 @@ func (b *bulk) endPage(id string, err error) {
 
 // awaitPages waits until every page has ended.
 func (b *bulk) awaitPages(ctx workflow.Context) error {
-	for b.at.Pages != nil && len(b.book.Pages) > 0 {
+	for len(b.book.PageQueue) > 0 || b.working > 0 {
 		b.changed = false
-		b.advancePages(ctx)
+		b.drain(ctx)
+		renew := b.renewDue(ctx)
+		if !renew {
+			b.advancePages(ctx)
+		}
 		b.show(ctx)
-		if err := workflow.Await(ctx, func() bool { return b.changed || len(b.book.Pages) == 0 }); err != nil {
+		if renew && b.working == 0 {
+			return b.continueAsNew(ctx)
+		}
+		if err := workflow.Await(ctx, func() bool { return b.changed }); err != nil {
 			return err
 		}
 	}

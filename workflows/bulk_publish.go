@@ -3,14 +3,11 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"path"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"batchkeeper/activities"
 	"batchkeeper/batch"
-	"batchkeeper/internal/visibility"
 )
 
 // publishAtATime is how many shards one activity publishes, one after another.
@@ -41,7 +38,7 @@ func (b *bulk) publish(ctx workflow.Context) error {
 		k.Cursor, k.Final = out.Next, k.Final.Plus(out.Counts)
 		b.at.Published += out.Shards
 		b.show(ctx)
-		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && workflow.AllHandlersFinished(ctx) {
+		if b.renewDue(ctx) {
 			return b.continueAsNew(ctx)
 		}
 	}
@@ -66,7 +63,13 @@ func (b *bulk) unpublished(doing string, err error) error {
 
 func (b *bulk) manifest(ctx workflow.Context) error {
 	rows := b.state.Input.Rows
-	outcome := batch.BulkOutcome(b.book.Final, b.at.Cancelled, b.cancelRequested(), b.book.BudgetReached)
+	how := batch.BulkEnd{
+		Counts: b.book.Final, CancelRequested: b.cancelRequested(), BudgetReached: b.book.BudgetReached, Undone: b.book.Undone,
+	}
+	if c := b.at.Cancelled; c != nil {
+		how.Unconfirmed = c.Unconfirmed
+	}
+	outcome := how.Outcome()
 	out, err := call(ctx, longTransfer("check that every row is accounted for, and publish the manifest", patience), act.PublishManifest,
 		activities.PublishManifestInput{
 			Prefix: b.prefix, Shards: b.at.Shards, Rows: rows,
@@ -88,112 +91,4 @@ func (b *bulk) manifest(ctx workflow.Context) error {
 	}
 	b.state.Progress = 100
 	return end(outcome, "")
-}
-
-// finish turns the end of the steps into the end of the run.
-func (b *bulk) finish(ctx workflow.Context, cause error) (batch.Result, error) {
-	if workflow.IsContinueAsNewError(cause) {
-		return batch.Result{}, cause
-	}
-	b.drain(ctx)
-	b.conclude(cause)
-	b.state.Stage, b.closing = batch.StageDone, true
-	b.show(ctx)
-	b.notify(ctx)
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && b.working == 0 }); err != nil {
-		b.log.Warn("handlers were still running at the end", "error", err)
-	}
-	return b.view(), b.verdict()
-}
-
-func (b *bulk) conclude(cause error) {
-	var e *ended
-	switch {
-	case errors.As(cause, &e):
-	case errors.Is(cause, errStopped):
-		e = &ended{outcome: batch.OutcomeCancelled}
-	default: // no step returns a bare error; should one, the run says so rather than hang
-		e = &ended{outcome: batch.OutcomeResultsUnavailable, message: reason(cause)}
-	}
-	b.state.Outcome = e.outcome
-	if c := b.state.Cancellation; c != nil {
-		c.Result = b.cancelResult()
-	}
-	kind := e.outcome.Kind()
-	if kind == "" {
-		return
-	}
-	message := e.message
-	if message == "" {
-		message = b.endMessage()
-	}
-	b.state.Failure = &batch.Failure{Type: kind, Message: message, Problems: e.problems}
-}
-
-func (b *bulk) cancelResult() batch.CancelResult {
-	switch b.state.Outcome {
-	case batch.OutcomeCancelled:
-		return batch.CancelAccepted
-	case batch.OutcomeCancelUnconfirmed:
-		return batch.CancelUnconfirmed
-	default:
-		return batch.CancelTooLate
-	}
-}
-
-func (b *bulk) endMessage() string {
-	c := b.at.Counts
-	m := fmt.Sprintf("%d of %d rows answered", c.Answered, c.Sum())
-	switch s := b.at.Cancelled; {
-	case b.state.Outcome == batch.OutcomeCancelUnconfirmed && s != nil:
-		m += fmt.Sprintf("; %d batches could not be confirmed to be cancelled", s.Unconfirmed)
-	case b.state.Outcome == batch.OutcomeBudgetExhausted:
-		m += "; " + b.state.Problem
-	}
-	return m
-}
-
-func (b *bulk) verdict() error {
-	switch b.state.Outcome {
-	case batch.OutcomeCompleted, batch.OutcomeCompletedWithFailures:
-		return nil
-	case batch.OutcomeCancelled:
-		return temporal.NewCanceledError(b.view())
-	case batch.OutcomeUpstreamFailed, batch.OutcomeExpired, batch.OutcomeCancelUnconfirmed, batch.OutcomeRejected,
-		batch.OutcomeSubmissionUnknown, batch.OutcomeResultsUnavailable, batch.OutcomeBudgetExhausted:
-	}
-	f := b.state.Failure
-	return temporal.NewNonRetryableApplicationError(f.Message, string(f.Type), nil, b.view())
-}
-
-func (b *bulk) notify(ctx workflow.Context) {
-	n := b.job.Notify
-	if n == nil {
-		return
-	}
-	err := workflow.SignalExternalWorkflow(ctx, n.WorkflowID, "", n.Signal, batch.Finished{
-		WorkflowID: b.info.WorkflowExecution.ID, RunID: b.info.WorkflowExecution.RunID,
-		Outcome: b.state.Outcome, Failure: b.state.Failure, Results: b.state.Results,
-	}).Get(ctx, nil)
-	if err != nil {
-		b.log.Warn("notify", "workflow_id", n.WorkflowID, "signal", n.Signal, "error", err)
-	}
-}
-
-// show makes the state visible: search attributes where they changed, and the
-// current details, which cost no event.
-func (b *bulk) show(ctx workflow.Context) {
-	now := visibility.Of(b.state)
-	if updates := now.Updates(b.shown); len(updates) > 0 {
-		if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
-			b.log.Warn("search attributes", "error", err)
-		}
-		b.shown = now
-	}
-	workflow.SetCurrentDetails(ctx, bulkDetails(b.view()))
-}
-
-// resultsKey is the key of a unit's answered rows.
-func (b *bulk) resultsKey(u batch.OpenUnit) string {
-	return path.Join(batch.UnitPrefix(b.prefix, b.at.Round, u.Number, u.Try), batch.FileResults)
 }

@@ -1,13 +1,11 @@
 package workflows
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
 
-	"batchkeeper/activities"
 	"batchkeeper/batch"
 )
 
@@ -15,10 +13,16 @@ const (
 	// checkEvery is how often a run looks for notifications that were lost: rarely,
 	// since they seldom are, and a batch takes hours.
 	checkEvery = 5 * time.Minute
+	// askAgainEvery is how often a unit that waits for capacity says so again: a
+	// governor that was terminated has forgotten it.
+	askAgainEvery = time.Hour
 	// readAhead is how many units of the plan are read at a time.
 	readAhead = 50
 	// maxWorking bounds the short steps of units at a time.
 	maxWorking = 10
+	// longHistory is how many events make a run continue as new, however many more
+	// the server would take: each worker that takes the run over reads them all.
+	longHistory = 2000
 )
 
 // round keeps the window full until every unit of the round has ended.
@@ -26,7 +30,7 @@ func (b *bulk) round(ctx workflow.Context) error {
 	for {
 		b.changed = false
 		b.drain(ctx)
-		renew := workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+		renew := b.renewDue(ctx)
 		if !renew {
 			if err := b.fill(ctx); err != nil {
 				return err
@@ -35,9 +39,11 @@ func (b *bulk) round(ctx workflow.Context) error {
 		}
 		b.show(ctx)
 		switch {
+		case b.roundOver() && b.book.Broken != "":
+			return end(batch.OutcomeResultsUnavailable, b.book.Broken)
 		case b.roundOver():
-			return b.fatal
-		case renew && b.working == 0 && workflow.AllHandlersFinished(ctx):
+			return nil
+		case renew && b.working == 0:
 			return b.continueAsNew(ctx)
 		}
 		if err := b.rest(ctx); err != nil {
@@ -46,102 +52,45 @@ func (b *bulk) round(ctx workflow.Context) error {
 	}
 }
 
-// roundOver tells that nothing of the round is under way or still to be begun.
-func (b *bulk) roundOver() bool {
-	return len(b.book.Units) == 0 && b.working == 0 && (b.stopped() || len(b.book.Queue) == 0 && b.book.Cursor >= b.book.PlanSize)
+// renewDue tells that nothing more is begun, so that the run can continue as new
+// as soon as nothing is in hand. A handler that waits is let finish first: what
+// it waits for may have to be begun.
+func (b *bulk) renewDue(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return (info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > longHistory) && workflow.AllHandlersFinished(ctx)
 }
 
-// rest waits until something happens, a unit may be asked for again, or it is
-// time to look for what was not heard.
+// roundOver tells that nothing of the round is under way or still to be begun.
+func (b *bulk) roundOver() bool {
+	return len(b.book.Units) == 0 && b.working == len(b.pages) && (b.stopped() || b.planDone())
+}
+
+func (b *bulk) planDone() bool { return len(b.book.Queue) == 0 && b.book.Cursor >= b.book.PlanSize }
+
+// rest waits until something happens, a unit may ask for capacity, or it is time
+// to look for what was not heard.
 func (b *bulk) rest(ctx workflow.Context) error {
-	until, what := b.checkAt, "look for batches whose end was not heard"
+	now := workflow.Now(ctx)
+	until, what := b.book.CheckAt, "look for batches whose end was not heard"
 	for _, u := range b.book.Units {
-		if u.Stage == batch.UnitDeferred && u.NotBefore.Before(until) {
+		asks := u.Stage == batch.UnitDeferred && b.at.Paused == "" || u.Stage == batch.UnitWaiting
+		if asks && u.NotBefore.After(now) && u.NotBefore.Before(until) {
 			until, what = u.NotBefore, "ask for capacity again"
 		}
 	}
-	now := workflow.Now(ctx)
 	if until.After(now) {
-		ctx, cancel := workflow.WithCancel(ctx)
+		timed, cancel := workflow.WithCancel(ctx)
 		defer cancel()
-		_, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
+		_, err := workflow.AwaitWithOptions(timed, workflow.AwaitOptions{
 			Timeout: until.Sub(now), TimerOptions: workflow.TimerOptions{Summary: what},
 		}, func() bool { return b.changed })
 		if err != nil {
 			return err
 		}
 	}
-	if !workflow.Now(ctx).Before(b.checkAt) {
-		b.checkAt = workflow.Now(ctx).Add(checkEvery)
+	if now = workflow.Now(ctx); !now.Before(b.book.CheckAt) {
+		b.book.CheckAt = now.Add(checkEvery)
 		b.findLost(ctx)
-	}
-	return nil
-}
-
-// fill begins units while there is room in the window and nothing holds them back.
-func (b *bulk) fill(ctx workflow.Context) error {
-	for len(b.book.Units) < b.at.MaxFlight && b.mayBegin() {
-		if len(b.book.Queue) == 0 {
-			if b.book.Cursor >= b.book.PlanSize {
-				return nil
-			}
-			if err := b.readPlan(ctx); err != nil {
-				return err
-			}
-			continue
-		}
-		u := b.book.Queue[0]
-		if u.Rows == 0 { // a shard of bad rows alone: nothing to send
-			b.book.Queue = b.book.Queue[1:]
-			b.at.Ended++
-			continue
-		}
-		if !b.affordable(u) {
-			return nil
-		}
-		b.book.Queue = b.book.Queue[1:]
-		b.book.Units = append(b.book.Units, batch.OpenUnit{
-			Unit: u, Stage: batch.UnitDeferred, Try: 1, Since: workflow.Now(ctx),
-			WorkflowID: batch.ChildID(b.info.WorkflowExecution.ID, b.at.Round, u.Number, 1),
-		})
-	}
-	return nil
-}
-
-// mayBegin tells whether new units may be begun at all.
-func (b *bulk) mayBegin() bool {
-	const backlog = 4 // pages in wait, as a multiple of what may run: what is answered must be taken in
-	if d := b.job.Downstream; d != nil && len(b.book.Pages) > backlog*max(d.MaxParallel, batch.DefaultMaxParallel)*10 {
-		return false
-	}
-	return !b.stopped() && b.at.Paused == ""
-}
-
-// affordable tells whether a unit fits the budget; once one does not, none is begun.
-func (b *bulk) affordable(next batch.Unit) bool {
-	held := batch.Hold(b.book.Profile.Prices, next, b.at.Money, b.book.RowsSpent)
-	for _, u := range b.book.Units {
-		held += batch.Hold(b.book.Profile.Prices, u.Unit, b.at.Money, b.book.RowsSpent)
-	}
-	if batch.WithinBudget(b.at.Budget, b.at.Money, held-1) {
-		return true
-	}
-	if len(b.book.Units) == 0 { // what is held has been settled: it stays unaffordable
-		b.book.BudgetReached = true
-		b.state.Problem = fmt.Sprintf("budget_usd %.2f: %.2f spent, the next batch would exceed it", b.at.Budget, b.at.Money.USD())
-	}
-	return false
-}
-
-func (b *bulk) readPlan(ctx workflow.Context) error {
-	out, err := call(ctx, quickRead(fmt.Sprintf("read the plan of round %d", b.at.Round)), act.ReadPlan,
-		activities.ReadPlanInput{Prefix: b.prefix, Round: b.at.Round, Offset: b.book.Cursor, Count: readAhead})
-	if err != nil {
-		return end(batch.OutcomeResultsUnavailable, fmt.Sprintf("read the plan of round %d: %s", b.at.Round, reason(err)))
-	}
-	b.book.Queue, b.book.Cursor = append(b.book.Queue, out.Units...), out.Next
-	if len(out.Units) == 0 {
-		b.book.Cursor = b.book.PlanSize
 	}
 	return nil
 }
@@ -150,35 +99,47 @@ func (b *bulk) readPlan(ctx workflow.Context) error {
 func (b *bulk) advance(ctx workflow.Context) {
 	now := workflow.Now(ctx)
 	for _, u := range slices.Clone(b.book.Units) {
-		if b.busy[u.WorkflowID] || b.working >= maxWorking {
+		if b.busy[u.WorkflowID] || len(b.busy) >= maxWorking {
 			continue
 		}
-		switch u.Stage {
-		case batch.UnitDeferred:
-			if b.stopped() {
-				b.withdraw(u.Number)
-			} else if !now.Before(u.NotBefore) {
-				b.begin(ctx, u, b.ask)
-			}
-		case batch.UnitWaiting:
-			if b.stopped() {
-				b.begin(ctx, u, b.release)
-			}
-		case batch.UnitGranted:
-			if b.stopped() {
-				b.begin(ctx, u, b.release)
-			} else {
-				b.begin(ctx, u, b.send)
-			}
-		case batch.UnitRunning:
-			if b.cancelRequested() && !u.Told {
-				b.begin(ctx, u, b.tellCancel)
-			}
-		case batch.UnitEnded:
-			b.begin(ctx, u, b.settle)
+		if step := b.next(now, u); step != nil {
+			b.begin(ctx, u, step)
 		}
 	}
 	b.advancePages(ctx)
+}
+
+// next is what a unit can do now; nil: nothing.
+func (b *bulk) next(now time.Time, u batch.OpenUnit) func(workflow.Context, batch.OpenUnit) {
+	held := b.stopped() || b.at.Paused != ""
+	switch u.Stage {
+	case batch.UnitDeferred:
+		switch {
+		case b.stopped():
+			b.drop(u.Number) // it was never sent, and holds nothing
+		case !held && !now.Before(u.NotBefore):
+			return b.ask
+		}
+	case batch.UnitWaiting:
+		switch {
+		case held:
+			return b.yield
+		case !now.Before(u.NotBefore):
+			return b.ask
+		}
+	case batch.UnitGranted:
+		if held {
+			return b.yield
+		}
+		return b.send
+	case batch.UnitRunning:
+		if b.cancelRequested() && !u.Told {
+			return b.tellCancel
+		}
+	case batch.UnitEnded:
+		return b.settle
+	}
+	return nil
 }
 
 // begin runs a short step of a unit beside the others.
@@ -211,14 +172,6 @@ func (b *bulk) byID(workflowID string) *batch.OpenUnit {
 		}
 	}
 	return nil
-}
-
-// withdraw takes a unit out that was never sent.
-func (b *bulk) withdraw(number int) {
-	b.drop(number)
-	if b.at.Cancelled != nil {
-		b.at.Cancelled.NotSent++
-	}
 }
 
 func (b *bulk) drop(number int) {

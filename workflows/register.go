@@ -30,7 +30,7 @@ func Register(r Registry, a *activities.Activities) {
 	}{
 		{"Inspect", a.Inspect}, {"Upload", a.Upload}, {"LookUp", a.LookUp}, {"Create", a.Create},
 		{"Poll", a.Poll}, {"Cancel", a.Cancel}, {"Download", a.Download}, {"Reconcile", a.Reconcile},
-		{"Survey", a.Survey}, {"ReadPlan", a.ReadPlan}, {"Prepare", a.Prepare}, {"SettleUnit", a.SettleUnit}, {"Ends", a.Ends},
+		{"Survey", a.Survey}, {"ReadPlan", a.ReadPlan}, {"ReadPages", a.ReadPages}, {"Prepare", a.Prepare}, {"SettleUnit", a.SettleUnit}, {"Ends", a.Ends},
 		{"PlanRound", a.PlanRound}, {"PlanFinal", a.PlanFinal}, {"PublishShards", a.PublishShards}, {"PublishManifest", a.PublishManifest},
 		{"Holders", a.Holders}, {"AskGovernor", a.AskGovernor},
 	} {
