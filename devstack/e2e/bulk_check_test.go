@@ -40,6 +40,17 @@ func (w *world) startBulk(ids []string, change ...func(*batch.Job)) *run {
 // waitBulk waits for the end of a bulk run and holds it to what every bulk run
 // promises.
 func (r *run) waitBulk() batch.Result {
+	r.w.t.Helper()
+	result := r.waitFor()
+	r.oneBatchAUnit()
+	r.childrenClosed()
+	r.partsConserve(result)
+	r.noSecretInHistory()
+	return result
+}
+
+// waitFor waits for the end, and asks nothing of it.
+func (r *run) waitFor() batch.Result {
 	t := r.w.t
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), bulkPatience)
@@ -51,10 +62,6 @@ func (r *run) waitBulk() batch.Result {
 		t.Logf("the last state: %s", seen)
 	}
 	require.NoError(t, err)
-	r.oneBatchAUnit()
-	r.childrenClosed()
-	r.partsConserve(result)
-	r.noSecretInHistory()
 	return result
 }
 
