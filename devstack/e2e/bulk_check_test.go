@@ -66,7 +66,7 @@ func (r *run) waitFor() batch.Result {
 }
 
 // unitOf finds the unit in a session: a try after the first has its number behind it.
-var unitOf = regexp.MustCompile(`^(.*/r\d+/s\d+)(?:-\d+)?~`)
+var unitOf = regexp.MustCompile(`^(.*/r\d+/s\d+)(?:\.\d+)?~`)
 
 // oneBatchAUnit holds a run to at most one batch for each unit of a round, by
 // the gateway's account. One that failed at validation carried no row.

@@ -1,13 +1,44 @@
 package e2e_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
+	"batchkeeper"
 	"batchkeeper/batch"
 )
+
+// settleUnposted plays the operator: a batch whose create was cut short before
+// it reached the gateway is posted again, which would else wait ten minutes for
+// its proof that there is none.
+func (r *run) settleUnposted() {
+	r.w.t.Helper()
+	ctx, cancel := context.WithTimeout(r.w.t.Context(), time.Second)
+	defer cancel()
+	state, err := r.State(ctx)
+	if err != nil || state.Bulk == nil {
+		return
+	}
+	for _, live := range state.Bulk.Live {
+		unit, err := batchkeeper.Attach(ctx, r.w.client, live.WorkflowID, "")
+		if err != nil {
+			continue
+		}
+		s, err := unit.State(ctx)
+		if err != nil || s.Submission == nil || !s.Submission.Ambiguous || len(r.w.gateway.BatchesOf(s.SessionID)) > 0 {
+			continue
+		}
+		_, err = r.w.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+			WorkflowID: live.WorkflowID, UpdateName: batch.UpdateSettle, Args: []any{batch.SettleRequest{Resubmit: true}},
+			WaitForStage: client.WorkflowUpdateStageAccepted,
+		})
+		r.w.t.Logf("%s is posted again: %v", live.WorkflowID, err)
+	}
+}
 
 // The worker is killed every two seconds, from the start to the end.
 func TestBulkWorkerKilledThroughout(t *testing.T) {
@@ -20,6 +51,7 @@ func TestBulkWorkerKilledThroughout(t *testing.T) {
 	for open := true; open; kills++ {
 		<-tick.C
 		w.revive()
+		r.settleUnposted()
 		var err error
 		open, err = r.Open(t.Context())
 		require.NoError(t, err)
