@@ -27,7 +27,7 @@ func WithID(id string) Option { return func(o *options) { o.id = id } }
 func WithTaskQueue(queue string) Option { return func(o *options) { o.taskQueue = queue } }
 
 // WithType chooses the workflow by name. batch.WorkflowBatch, the default, is
-// the one that workers of this release host; another is ErrInvalidJob.
+// or batch.WorkflowBulk for an input of any size; another is ErrInvalidJob.
 func WithType(workflow string) Option { return func(o *options) { o.workflow = workflow } }
 
 // WithRerun starts anew, on purpose, under the id of a run that has ended. It
@@ -47,8 +47,13 @@ func newOptions(job batch.Job, opts []Option) options {
 
 func (o options) check(job batch.Job) error {
 	var errs []error
-	if o.workflow != batch.WorkflowBatch {
-		errs = append(errs, fmt.Errorf("workflow type %q: the workers of this release host %s alone", o.workflow, batch.WorkflowBatch))
+	switch o.workflow {
+	case batch.WorkflowBatch:
+		errs = append(errs, job.ValidateSingle())
+	case batch.WorkflowBulk:
+		errs = append(errs, batch.CheckBulkID(o.id), job.ValidateBulk())
+	default:
+		errs = append(errs, fmt.Errorf("workflow type %q: want %s or %s", o.workflow, batch.WorkflowBatch, batch.WorkflowBulk))
 	}
 	if o.taskQueue == "" {
 		errs = append(errs, errors.New("task queue: it is empty"))

@@ -18,20 +18,27 @@ type Options struct {
 	// Gateways has a client for each dialect; both may share one address and key.
 	Gateways map[batch.Dialect]*gateway.Client
 	Store    *blobstore.Store
+	// Accounts names whose key each client has, so that all runs that share it
+	// share its capacity. It says nothing of the key.
+	Accounts map[batch.Dialect]string
 	// Profiles are the limits by name, DefaultProfile the one of a job that names none.
 	Profiles       map[string]batch.Profile
 	DefaultProfile string
 	// SpoolDir is where answers wait on local disk to be joined.
 	SpoolDir string
+	// Runs is the Temporal server that the worker belongs to.
+	Runs Runs
 }
 
 // Activities are the methods that a worker registers.
 type Activities struct {
 	gateways       map[batch.Dialect]*gateway.Client
+	accounts       map[batch.Dialect]string
 	store          *blobstore.Store
 	profiles       map[string]batch.Profile
 	defaultProfile string
 	spoolDir       string
+	runs           Runs
 	now            func() time.Time
 }
 
@@ -49,8 +56,8 @@ func New(o Options) *Activities {
 		def = string(batch.DialectPhaseo)
 	}
 	return &Activities{
-		gateways: o.Gateways, store: o.Store, profiles: profiles, defaultProfile: def,
-		spoolDir: o.SpoolDir, now: time.Now,
+		gateways: o.Gateways, accounts: o.Accounts, store: o.Store, profiles: profiles, defaultProfile: def,
+		spoolDir: o.SpoolDir, runs: o.Runs, now: time.Now,
 	}
 }
 

@@ -42,6 +42,13 @@ func startHeart(ctx context.Context) (h *heart, stop func()) {
 	return h, func() { close(done); wg.Wait() }
 }
 
+// set sets what the next beat says.
+func (h *heart) set(details any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last = details
+}
+
 // note sets what the next attempt will find, and sends it at once.
 func (h *heart) note(details any) {
 	h.mu.Lock()

@@ -12,6 +12,8 @@
 //	session    <workflow id>~<token>: what the run is called at the gateway
 //	delivery   one webhook request about one event; a doorbell, never a truth
 //	terminal   completed, failed, cancelled, expired: never left again
+//	governor   hands out an account's capacity to all bulk runs that use it
+//	lease      the governor's leave for one batch, until it is returned
 //	outcome    how a run ended, for people and dashboards
 //
 // # The life of a run

@@ -12,18 +12,20 @@ const (
 	KindBatchRejected      FailureKind = "BatchRejected"
 	KindSubmissionUnknown  FailureKind = "SubmissionUnknown"
 	KindResultsUnavailable FailureKind = "ResultsUnavailable"
+	KindBudgetExhausted    FailureKind = "BudgetExhausted" // a bulk run: budget_usd was reached
 )
 
 // How a step fails.
 const (
-	KindInputInvalid       FailureKind = "InputInvalid"       // the rows or the job: tell the user
-	KindInputUnavailable   FailureKind = "InputUnavailable"   // the input is not there, or may not be read
-	KindGatewayRefused     FailureKind = "GatewayRefused"     // for good
-	KindGatewayUnavailable FailureKind = "GatewayUnavailable" // may pass later
-	KindGatewayNotFound    FailureKind = "GatewayNotFound"    // 404 on a read
-	KindDownloadTruncated  FailureKind = "DownloadTruncated"  // fewer bytes than promised, or a cut last line
-	KindStoreUnavailable   FailureKind = "StoreUnavailable"   // the store failed; may pass later
-	KindMisconfigured      FailureKind = "Misconfigured"      // the worker lacks something; may be mended while we wait
+	KindInputInvalid        FailureKind = "InputInvalid"        // the rows or the job: tell the user
+	KindInputUnavailable    FailureKind = "InputUnavailable"    // the input is not there, or may not be read
+	KindGatewayRefused      FailureKind = "GatewayRefused"      // for good
+	KindGatewayUnavailable  FailureKind = "GatewayUnavailable"  // may pass later
+	KindGatewayNotFound     FailureKind = "GatewayNotFound"     // 404 on a read
+	KindDownloadTruncated   FailureKind = "DownloadTruncated"   // fewer bytes than promised, or a cut last line
+	KindStoreUnavailable    FailureKind = "StoreUnavailable"    // the store failed; may pass later
+	KindTemporalUnavailable FailureKind = "TemporalUnavailable" // the Temporal server failed; may pass later
+	KindMisconfigured       FailureKind = "Misconfigured"       // the worker lacks something; may be mended while we wait
 )
 
 // Fault is whose move it is after a failure.
@@ -59,16 +61,18 @@ func treatments() map[FailureKind]Treatment {
 		KindCancelUnconfirmed:  {false, FaultOperator, "look at the batch at the provider: it may still be billing"},
 		KindBatchRejected:      {false, FaultUser, "mend what the message names and start a new run"},
 		KindSubmissionUnknown:  {false, FaultOperator, "look for the session id at the provider before starting again"},
+		KindBudgetExhausted:    {false, FaultUser, "the answered rows are collected; send the others with a larger budget_usd"},
 		KindResultsUnavailable: {false, FaultOperator, "collect again later: starter results ID --refetch"},
 
-		KindInputInvalid:       {false, FaultUser, "mend the named lines"},
-		KindInputUnavailable:   {false, FaultUser, "check the path, the store and BATCHKEEPER_INPUTS"},
-		KindGatewayRefused:     {false, FaultUser, "the gateway will not accept this request"},
-		KindGatewayUnavailable: {true, FaultGateway, "it is tried again"},
-		KindGatewayNotFound:    {true, FaultGateway, "it is tried again"},
-		KindDownloadTruncated:  {true, FaultGateway, "it is fetched again"},
-		KindStoreUnavailable:   {true, FaultOperator, "check the store; it is tried again"},
-		KindMisconfigured:      {true, FaultOperator, "mend the worker's configuration; it is tried again"},
+		KindInputInvalid:        {false, FaultUser, "mend the named lines"},
+		KindInputUnavailable:    {false, FaultUser, "check the path, the store and BATCHKEEPER_INPUTS"},
+		KindGatewayRefused:      {false, FaultUser, "the gateway will not accept this request"},
+		KindGatewayUnavailable:  {true, FaultGateway, "it is tried again"},
+		KindGatewayNotFound:     {true, FaultGateway, "it is tried again"},
+		KindDownloadTruncated:   {true, FaultGateway, "it is fetched again"},
+		KindStoreUnavailable:    {true, FaultOperator, "check the store; it is tried again"},
+		KindTemporalUnavailable: {true, FaultOperator, "check the Temporal server; it is tried again"},
+		KindMisconfigured:       {true, FaultOperator, "mend the worker's configuration; it is tried again"},
 	}
 }
 
@@ -90,6 +94,8 @@ func (o Outcome) Kind() FailureKind {
 		return KindSubmissionUnknown
 	case OutcomeResultsUnavailable:
 		return KindResultsUnavailable
+	case OutcomeBudgetExhausted:
+		return KindBudgetExhausted
 	case OutcomeCompleted, OutcomeCompletedWithFailures, OutcomeCancelled:
 		return ""
 	default:

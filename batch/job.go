@@ -43,8 +43,8 @@ type Notify struct {
 	Signal     string `json:"signal"`
 }
 
-// Job is the input of BatchWorkflow. One of Input, InputFileID and BatchID is
-// needed; everything else has a default.
+// Job is the input of BatchWorkflow and of BulkWorkflow. One of Input,
+// InputFileID and BatchID is needed; everything else has a default.
 type Job struct {
 	// Input is the URL or store key of the JSONL; InputRange selects a part.
 	Input      string `json:"input,omitempty"`
@@ -80,6 +80,9 @@ type Job struct {
 	ResultsPrefix string `json:"results_prefix,omitempty"`
 	// Notify names a workflow to tell about the end.
 	Notify *Notify `json:"notify,omitempty"`
+
+	// BulkJob are the fields that only BulkWorkflow takes.
+	BulkJob
 
 	// Carried is what continue-as-new hands to the next run; a start has none.
 	Carried *Carried `json:"carried,omitempty"`

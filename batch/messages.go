@@ -1,6 +1,10 @@
 package batch
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // CancelRequest is the argument of the update and of the signal "cancel".
 type CancelRequest struct {
@@ -13,6 +17,51 @@ type CancelRequest struct {
 type SettleRequest struct {
 	BatchID  string `json:"batch_id,omitempty"`
 	Resubmit bool   `json:"resubmit,omitempty"`
+}
+
+// PauseRequest is the argument of the update "pause".
+type PauseRequest struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// SetRequest is the argument of the update "set": what it names changes, for
+// what a bulk run has still to start.
+type SetRequest struct {
+	MaxInFlight *int      `json:"max_in_flight,omitempty"`
+	BudgetUSD   *float64  `json:"budget_usd,omitempty"` // 0: no limit
+	StaleAfter  *Duration `json:"stale_after,omitempty"`
+	Rounds      *int      `json:"rounds,omitempty"`
+}
+
+// Validate refuses a request that names nothing or a value out of bounds.
+func (s SetRequest) Validate() error {
+	switch {
+	case s == SetRequest{}:
+		return errors.New("set: nothing to set: give max_in_flight, budget_usd, stale_after or rounds")
+	case s.MaxInFlight != nil && (*s.MaxInFlight < 1 || *s.MaxInFlight > maxMaxInFlight):
+		return fmt.Errorf("set: max_in_flight %d: want 1 to %d", *s.MaxInFlight, maxMaxInFlight)
+	case s.BudgetUSD != nil && *s.BudgetUSD < 0:
+		return fmt.Errorf("set: budget_usd %g is negative", *s.BudgetUSD)
+	case s.StaleAfter != nil && *s.StaleAfter < 0:
+		return fmt.Errorf("set: stale_after %s is negative", *s.StaleAfter)
+	case s.Rounds != nil && (*s.Rounds < 1 || *s.Rounds > MaxRounds):
+		return fmt.Errorf("set: rounds %d: want 1 to %d", *s.Rounds, MaxRounds)
+	}
+	return nil
+}
+
+// Page is the input of a downstream workflow: a reference to answered rows,
+// which are lines of the object at Key.
+type Page struct {
+	RunID  string `json:"run_id"` // workflow id of the bulk run
+	Prefix string `json:"prefix"` // of its results
+	Round  int    `json:"round"`
+	Unit   int    `json:"unit"`
+	Number int    `json:"page"` // within the unit, from 1
+	Key    string `json:"key"`  // in the store
+	Offset int64  `json:"offset"`
+	Length int64  `json:"length"`
+	Rows   int64  `json:"rows"`
 }
 
 // Delivery is the payload of the signal "webhook": a hint that something may
@@ -53,6 +102,15 @@ type Manifest struct {
 	Files      []ManifestFile  `json:"files"`
 	Usage      ManifestUsage   `json:"usage"`
 	Gateway    ManifestGateway `json:"gateway"`
+	Bulk       *ManifestBulk   `json:"bulk,omitempty"` // bulk runs alone
+}
+
+// ManifestBulk is how a bulk run went.
+type ManifestBulk struct {
+	Shards int            `json:"shards"`
+	Rounds []RoundSummary `json:"rounds"`
+	Money  Money          `json:"money"`
+	Causes []Cause        `json:"causes,omitempty"`
 }
 
 // ManifestInput identifies the input that the rows came from.
@@ -74,6 +132,7 @@ type ManifestCounts struct {
 	Duplicates int64 `json:"duplicates"`
 	Unmatched  int64 `json:"unmatched"`
 	Malformed  int64 `json:"malformed"`
+	Invalid    int64 `json:"invalid,omitempty"` // bulk runs: never sent
 }
 
 // ManifestFile is one file of the result, named relative to the prefix.

@@ -5,6 +5,7 @@ package batch
 const (
 	WorkflowBatch    = "BatchWorkflow"
 	WorkflowBulk     = "BulkWorkflow"
+	WorkflowGovernor = "GovernorWorkflow"
 	DefaultTaskQueue = "batchkeeper"
 
 	QueryState    = "state"
@@ -13,6 +14,21 @@ const (
 	UpdateRefresh = "refresh"
 	SignalCancel  = "cancel"
 	SignalWebhook = "webhook"
+
+	// Of a bulk run alone.
+	UpdatePause    = "pause"
+	UpdateResume   = "resume"
+	UpdateSet      = "set"
+	SignalFinished = "finished" // a batch of it has ended: the notify of its children
+)
+
+// Signals between a governor and the bulk runs: a run asks, returns and reports;
+// the governor grants.
+const (
+	SignalLease        = "lease"
+	SignalRelease      = "release"
+	SignalRefused      = "refused"
+	SignalLeaseGranted = "lease_granted"
 )
 
 // Names of the search attributes.
@@ -43,4 +59,5 @@ const (
 	ClassExpired   = "expired"
 	ClassMissing   = "missing"
 	ClassCancelled = "cancelled"
+	ClassInvalid   = "invalid" // never sent: the row itself is bad
 )

@@ -30,6 +30,15 @@ type Profile struct {
 	UploadsPerHour    int   `json:"uploads_per_hour,omitempty"`
 	UploadBytesPerDay int64 `json:"upload_bytes_per_day,omitempty"`
 	CreatesPerHour    int   `json:"creates_per_hour,omitempty"`
+	// MaxLiveBatches and MaxEnqueuedTokens bound what one account may have open
+	// at a time; 0: none known.
+	MaxLiveBatches    int   `json:"max_live_batches,omitempty"`
+	MaxEnqueuedTokens int64 `json:"max_enqueued_tokens,omitempty"`
+	// MaxTokens bounds the estimated input tokens of one batch; 0: no limit.
+	MaxTokens int64 `json:"max_tokens_per_batch,omitempty"`
+	// MaxInFlight is how many batches a bulk run keeps going by default.
+	MaxInFlight int `json:"max_in_flight,omitempty"`
+	Prices
 	// Windows are the completion windows offered; none: any.
 	Windows []string `json:"windows,omitempty"`
 	// Endpoints that rows may name; none: any.
@@ -101,6 +110,9 @@ func ParseProfiles(raw []byte) (map[string]Profile, error) {
 		p.Name = name
 		if p.MaxRows <= 0 || p.MaxBytes <= 0 {
 			return nil, fmt.Errorf("limits file: profile %q: max_rows and max_bytes must be positive", name)
+		}
+		if c := p.Capacity(); min(int64(c.UploadsPerHour), c.UploadBytesPerDay, int64(c.CreatesPerHour), int64(c.MaxLive), c.MaxEnqueuedTokens) < 0 {
+			return nil, fmt.Errorf("limits file: profile %q: a quota is negative; leave it out where there is none", name)
 		}
 		out[name] = p
 	}

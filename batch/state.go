@@ -39,6 +39,8 @@ type State struct {
 	Outcome Outcome  `json:"outcome,omitempty"`
 	Failure *Failure `json:"failure,omitempty"`
 	Results *Results `json:"results,omitempty"`
+	// Bulk is set on a bulk run alone; its batch fields are then empty.
+	Bulk *Bulk `json:"bulk,omitempty"`
 }
 
 // Result is what a run ends with: the state at its end.
@@ -147,6 +149,8 @@ type Carried struct {
 	Token string `json:"token"`
 	State State  `json:"state"`
 	Book  Book   `json:"book"`
+	// Bulk is the book of a bulk run.
+	Bulk *BulkBook `json:"bulk,omitempty"`
 }
 
 // Book is what a run remembers beside its public state.

@@ -100,6 +100,7 @@ const (
 	OutcomeRejected              Outcome = "rejected"
 	OutcomeSubmissionUnknown     Outcome = "submission_unknown"
 	OutcomeResultsUnavailable    Outcome = "results_unavailable"
+	OutcomeBudgetExhausted       Outcome = "budget_exhausted" // bulk runs alone
 )
 
 // Outcomes lists every outcome, for metric labels and exhaustive tests.
@@ -107,7 +108,7 @@ func Outcomes() []Outcome {
 	return []Outcome{
 		OutcomeCompleted, OutcomeCompletedWithFailures, OutcomeUpstreamFailed, OutcomeExpired,
 		OutcomeCancelled, OutcomeCancelUnconfirmed, OutcomeRejected, OutcomeSubmissionUnknown,
-		OutcomeResultsUnavailable,
+		OutcomeResultsUnavailable, OutcomeBudgetExhausted,
 	}
 }
 

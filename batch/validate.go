@@ -135,6 +135,26 @@ func CheckWorkflowID(id string) error {
 	return nil
 }
 
+// maxBulkID leaves room for what names the batches of a bulk run.
+const maxBulkID = 180
+
+// CheckBulkID tells whether id can name a bulk run.
+func CheckBulkID(id string) error {
+	if len(id) > maxBulkID {
+		return fmt.Errorf("workflow id %q: %d bytes: a bulk run's has at most %d", cut(id, 64), len(id), maxBulkID)
+	}
+	return CheckWorkflowID(id)
+}
+
+// ChildID names the batch of a unit: readable, and new for each try.
+func ChildID(run string, round, unit, try int) string {
+	id := fmt.Sprintf("%s/r%d/s%05d", run, round, unit)
+	if try > 1 {
+		id += fmt.Sprintf(".%d", try)
+	}
+	return id
+}
+
 // SessionID is what a run is called at the gateway; a delivery finds its
 // workflow by it without any look-up table.
 func SessionID(workflowID, token string) string { return workflowID + "~" + token }

@@ -54,7 +54,7 @@ func validated(job batch.Job, parseErr error) error {
 	if parseErr != nil {
 		return nil // the rest of an unreadable job says nothing
 	}
-	return job.Validate()
+	return errors.Join(job.Validate(), job.ValidateSingle())
 }
 
 // upload brings the rows to the gateway; a lost worker does not upload twice

@@ -22,12 +22,17 @@ type Registry interface {
 // names: they stand in every recorded history.
 func Register(r Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(BatchWorkflow, workflow.RegisterOptions{Name: batch.WorkflowBatch})
+	r.RegisterWorkflowWithOptions(BulkWorkflow, workflow.RegisterOptions{Name: batch.WorkflowBulk})
+	r.RegisterWorkflowWithOptions(GovernorWorkflow, workflow.RegisterOptions{Name: batch.WorkflowGovernor})
 	for _, step := range []struct {
 		name string
 		run  any
 	}{
 		{"Inspect", a.Inspect}, {"Upload", a.Upload}, {"LookUp", a.LookUp}, {"Create", a.Create},
 		{"Poll", a.Poll}, {"Cancel", a.Cancel}, {"Download", a.Download}, {"Reconcile", a.Reconcile},
+		{"Survey", a.Survey}, {"ReadPlan", a.ReadPlan}, {"ReadPages", a.ReadPages}, {"Prepare", a.Prepare}, {"SettleUnit", a.SettleUnit}, {"Ends", a.Ends},
+		{"PlanRound", a.PlanRound}, {"PlanFinal", a.PlanFinal}, {"PublishShards", a.PublishShards}, {"PublishManifest", a.PublishManifest},
+		{"Holders", a.Holders}, {"AskGovernor", a.AskGovernor},
 	} {
 		r.RegisterActivityWithOptions(step.run, activity.RegisterOptions{Name: step.name})
 	}

@@ -44,7 +44,7 @@ func (w *world) writeInput(prompts ...string) []string {
 	var ids []string
 	var b strings.Builder
 	for i, prompt := range prompts {
-		ids = append(ids, fmt.Sprintf("row-%03d", i))
+		ids = append(ids, fmt.Sprintf("row-%06d", i))
 		fmt.Fprintf(&b, `{"custom_id":%q,"method":"POST","url":"/v1/responses","body":`+
 			`{"model":"gpt-5-mini-2025-08-07","input":%q,"max_output_tokens":32}}`+"\n", ids[i], prompt)
 	}

@@ -77,8 +77,9 @@ var Imports = Table{
 	"devstack/e2e":   anything,
 
 	// Tests, and what they stand on.
-	"internal/archtest":                        {},
-	"internal/gateway/gatewaytest":             anything,
+	"bench":                        anything,
+	"internal/archtest":            {},
+	"internal/gateway/gatewaytest": anything,
 	"internal/gateway/gatewaytest/conformance": anything,
-	"test/system":                              anything,
+	"test/system": anything,
 }

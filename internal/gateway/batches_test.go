@@ -99,7 +99,7 @@ func TestSessionOfAnotherAPI(t *testing.T) {
 func TestValidationErrors(t *testing.T) {
 	b := one(t, gateway.Phaseo, `{"id":"b","errors":{"object":"list","data":[
 		{"code":"invalid_json_line","message":"not\nJSON","param":null,"line":3},{"code":"c","param":"body","line":null},{}]}}`)
-	require.Equal(t, "line 3: not JSON; c (body); no message", b.Errors)
+	require.Equal(t, "line 3: invalid_json_line: not JSON; c (body); no message", b.Errors)
 
 	b = one(t, gateway.Phaseo, `{"id":"b","errors":{"data":[{"message":"`+strings.Repeat("é", 9000)+`"}]}}`)
 	require.LessOrEqual(t, len(b.Errors), 2048)

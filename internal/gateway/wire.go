@@ -126,6 +126,9 @@ func describe(data json.RawMessage) string {
 	var parts []string
 	for _, e := range list.Data {
 		text := firstOf(e.Message.V, e.Code.V, "no message")
+		if e.Message.V != "" && e.Code.V != "" {
+			text = e.Code.V + ": " + e.Message.V // programs go by the code, people by the message
+		}
 		if e.Param.V != "" {
 			text += " (" + e.Param.V + ")"
 		}

@@ -2,7 +2,6 @@ package jsonl
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,23 +10,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// digest128 stands for a custom_id in memory.
-type digest128 [16]byte
-
-func digestOf(id []byte) digest128 {
-	full := sha256.Sum256(id)
-	return digest128(full[:16])
-}
-
-// inspector checks rows one after another and remembers what they share.
+// inspector checks rows one after another and remembers what they share, all
+// but their ids: whoever drives it looks for duplicates.
 type inspector struct {
 	rules     Rules
+	maxRow    int64 // the longest row that a batch can carry, its end included; 0: no limit
 	rows      *rowReader
 	sum       Summary
-	seen      map[digest128]int64 // the line that used a custom_id first
 	endpoint  string
 	model     string
 	id        []byte // the line's custom_id, empty while it has none
+	path      string // the line's url, normalized
+	lineModel string // the line's model, empty while it is the last one accepted
 	lastURL   []byte // the last url read, as sent
 	lastPath  string // the same, normalized
 	lastModel []byte // the last model accepted, as sent
@@ -45,26 +39,36 @@ func newInspector(rules Rules) *inspector {
 		rules.Endpoints[i] = NormalizeEndpoint(e)
 	}
 	return &inspector{
-		rules: rules, rows: newRowReader(rules.ForbiddenKeys), seen: map[digest128]int64{},
-		endpoint: NormalizeEndpoint(rules.Endpoint),
+		rules: rules, rows: newRowReader(rules.ForbiddenKeys), endpoint: NormalizeEndpoint(rules.Endpoint),
 	}
 }
 
-// check says what is wrong with a line; empty when nothing is. A line that is
-// bad for another reason still claims its custom_id.
+// check says what is wrong with a line; empty when nothing is. Only a good line
+// decides what the lines after it share.
 func (in *inspector) check(line Line) string {
-	in.id = in.id[:0]
+	in.id, in.path, in.lineModel = in.id[:0], "", ""
 	if line.TooLong {
 		return fmt.Sprintf("the line is longer than %d bytes", in.rules.MaxLine)
 	}
+	problem := in.checkRow(line)
+	if problem == "" {
+		in.adopt()
+	}
+	return problem
+}
+
+func (in *inspector) checkRow(line Line) string {
 	err := in.rows.read(line.Text)
 	row := &in.rows.row
-	idProblem := in.checkID(row.customID, line.Number)
+	idProblem := in.checkID(row.customID)
 	if err != nil {
 		return describe(err)
 	}
 	if idProblem != "" {
 		return idProblem
+	}
+	if in.maxRow > 0 && line.Size > in.maxRow {
+		return fmt.Sprintf("the row has %d bytes; a batch may have %d", line.Size, in.maxRow)
 	}
 	if !in.textIs(row.method, "POST") {
 		return "method is not POST"
@@ -75,7 +79,21 @@ func (in *inspector) check(line Line) string {
 	return in.checkBody(row)
 }
 
-func (in *inspector) checkID(raw jsontext.Value, line int64) string {
+// adopt keeps what the rows after a good one must share with it.
+func (in *inspector) adopt() {
+	if in.endpoint == "" {
+		in.endpoint = in.path
+	}
+	if in.lineModel == "" {
+		return
+	}
+	if in.model == "" {
+		in.model = in.lineModel
+	}
+	in.lastModel = append(in.lastModel[:0], in.rows.row.model...)
+}
+
+func (in *inspector) checkID(raw jsontext.Value) string {
 	switch {
 	case raw == nil:
 		return "custom_id is missing"
@@ -95,11 +113,6 @@ func (in *inspector) checkID(raw jsontext.Value, line int64) string {
 	case in.rules.Inline && len(bytes.TrimSpace(id)) != len(id):
 		return "custom_id has white space around it, which the gateway would cut off"
 	}
-	key := digestOf(id)
-	if first, used := in.seen[key]; used {
-		return fmt.Sprintf("custom_id is used twice: in line %d and in line %d", first, line)
-	}
-	in.seen[key] = line
 	return ""
 }
 
@@ -125,10 +138,8 @@ func (in *inspector) checkURL(raw jsontext.Value) string {
 	if len(in.rules.Endpoints) > 0 && !slices.Contains(in.rules.Endpoints, path) {
 		return fmt.Sprintf("url names %s; only %s can be used", cut(path, maxShownID), strings.Join(in.rules.Endpoints, ", "))
 	}
-	if in.endpoint == "" {
-		in.endpoint = path
-	}
-	if path != in.endpoint {
+	in.path = path
+	if in.endpoint != "" && path != in.endpoint {
 		return fmt.Sprintf("url names %s; this batch is for %s", cut(path, maxShownID), in.endpoint)
 	}
 	return ""
@@ -169,14 +180,12 @@ func (in *inspector) checkModel(raw jsontext.Value) string {
 	if want := in.rules.Model; want != "" && !sameModel(model, want) {
 		return fmt.Sprintf("body.model is %q; this batch is for %q", cut(model, maxShownID), want)
 	}
-	if in.model == "" {
-		in.model = model
-	}
-	if same := model == in.model || in.rules.Inline && sameModel(model, in.model); in.rules.OneModel && !same {
+	same := in.model == "" || model == in.model || in.rules.Inline && sameModel(model, in.model)
+	if in.rules.OneModel && !same {
 		return fmt.Sprintf("body.model is %q; a row before uses %q, and a batch has one model",
 			cut(model, maxShownID), cut(in.model, maxShownID))
 	}
-	in.lastModel = append(in.lastModel[:0], raw...)
+	in.lineModel = model
 	return ""
 }
 
@@ -184,7 +193,7 @@ func (in *inspector) checkInput(row *row) string {
 	if !in.rules.RequireInput {
 		return ""
 	}
-	switch in.endpoint {
+	switch in.path {
 	case "/v1/responses", "/v1/embeddings":
 		if row.input == nil || row.input.Kind() == jsontext.KindNull {
 			return "body.input is missing"

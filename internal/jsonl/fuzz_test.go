@@ -2,6 +2,8 @@ package jsonl_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -43,6 +45,51 @@ func FuzzInspect(f *testing.F) {
 			}
 		}
 		require.Equal(t, n, sum.Rows)
+	})
+}
+
+// Whatever the bytes and the limits are, the shards are the input, every line
+// stands in one of them, and a small memory finds what a large one finds.
+func FuzzCut(f *testing.F) {
+	for _, seed := range []string{
+		"", "\n\n", good("a"), good("a") + "\n" + good("a") + "\r\n\n" + good("b"), "\xef\xbb\xbf" + good("a"),
+		strings.Repeat("x", 5000) + "\n" + good("a"), strings.Repeat(good("a")+"\n", 40),
+	} {
+		f.Add([]byte(seed), int64(2), int64(300), int64(20))
+	}
+	rules := gatewayRules
+	rules.MaxLine = 4 << 10
+	f.Fuzz(func(t *testing.T, input []byte, maxRows, maxBytes, maxTokens int64) {
+		files := &spills{}
+		var invalid, again strings.Builder
+		c := jsonl.Cut{
+			Input: bytes.NewReader(input), Rules: rules, Spill: files.make, Invalid: &invalid, Memory: 1,
+			MaxRows: maxRows, MaxBytes: maxBytes, MaxTokens: maxTokens,
+		}
+		survey, err := c.Run(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, files.open)
+		c.Input, c.Invalid, c.Memory = bytes.NewReader(input), &again, 0
+		other, err := c.Run(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, other, survey)
+		require.Equal(t, again.String(), invalid.String())
+
+		var end, rows int64
+		for _, s := range survey.Shards {
+			require.Equal(t, end, s.Offset)
+			require.Positive(t, s.Length)
+			digest := sha256.Sum256(input[s.Offset : s.Offset+s.Length])
+			require.Equal(t, hex.EncodeToString(digest[:]), s.SHA256)
+			require.True(t, maxRows <= 0 || s.Rows+s.Invalid <= maxRows)
+			if maxBytes > 0 && s.Length > maxBytes {
+				require.LessOrEqual(t, bytes.Count(input[s.Offset:s.Offset+s.Length], []byte("\n")), 1)
+			}
+			end, rows = s.Offset+s.Length, rows+s.Rows+s.Invalid
+		}
+		require.EqualValues(t, len(input), end)
+		require.Equal(t, survey.Rows, rows)
+		require.EqualValues(t, survey.Invalid, strings.Count(invalid.String(), "\n"))
 	})
 }
 

@@ -8,13 +8,15 @@ import (
 	"io"
 )
 
+const markMessage = "the file begins with a UTF-8 byte order mark: save it without one"
+
 // Inspect checks every row of an input against the rules, to its end, whatever
 // it finds: what is wrong with the input is in the summary, an error means that
 // it could not be read. The progress function may be nil; it is called about once
 // a MiB and at the end.
 func Inspect(ctx context.Context, r io.Reader, rules Rules, progress func(rows, bytes int64)) (Summary, error) {
 	digest := sha256.New()
-	in := newInspector(rules)
+	in, used := newInspector(rules), map[digest128]int64{}
 	meter := &meter{ctx: ctx, r: r}
 	if progress != nil {
 		meter.tell = func() { progress(in.sum.Rows, meter.read) }
@@ -23,7 +25,11 @@ func Inspect(ctx context.Context, r io.Reader, rules Rules, progress func(rows, 
 	for lines.Scan() {
 		line := lines.Line()
 		in.sum.Rows++
-		if message := in.check(line); message != "" {
+		message := in.check(line)
+		if message == "" {
+			message = claim(used, in.id, line.Number)
+		}
+		if message != "" {
 			in.sum.note(line.Number, string(in.id), message)
 		}
 	}
@@ -32,7 +38,7 @@ func Inspect(ctx context.Context, r io.Reader, rules Rules, progress func(rows, 
 	}
 	in.sum.Bytes, in.sum.BlankLines = lines.Offset(), lines.Blank()
 	if lines.BOM() {
-		in.sum.noteWhole("the file begins with a UTF-8 byte order mark: save it without one")
+		in.sum.noteWhole(markMessage)
 	}
 	in.sum.SHA256 = hex.EncodeToString(digest.Sum(nil))
 	if meter.tell != nil {

@@ -68,8 +68,8 @@ func TestInspectNamesBothLinesOfADuplicate(t *testing.T) {
 	sum := inspect(t, good("a")+"\n\n"+good("b")+"\n"+good("a")+"\n"+strings.Replace(good("a"), `"a"`, `"\u0061"`, 1)+"\n", gatewayRules)
 	require.EqualValues(t, 2, sum.Bad)
 	require.Equal(t, []jsonl.Problem{
-		{Line: 4, CustomID: "a", Message: "custom_id is used twice: in line 1 and in line 4"},
-		{Line: 5, CustomID: "a", Message: "custom_id is used twice: in line 1 and in line 5"},
+		{Line: 4, CustomID: "a", Message: "duplicate custom_id: first used on line 1, again on line 4"},
+		{Line: 5, CustomID: "a", Message: "duplicate custom_id: first used on line 1, again on line 5"},
 	}, sum.Problems)
 }
 

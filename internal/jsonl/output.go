@@ -32,16 +32,24 @@ func (r *joiner) fail(id []byte, class string, line int64, a *answer) error {
 	default:
 		r.tally.Missing++
 	}
-	out, err := jsontext.AppendQuote(append(r.out[:0], `{"custom_id":`...), id)
+	out, err := appendFailure(r.out[:0], id, class, line, a.response, a.err)
 	if err != nil {
-		return fmt.Errorf("custom_id: %w", err)
+		return err
+	}
+	r.out = append(out, '}')
+	return writeLine(r.failed, r.out)
+}
+
+// appendFailure builds the line of a row without an answer, all but its last brace.
+func appendFailure(out, id []byte, class string, line int64, response, cause jsontext.Value) ([]byte, error) {
+	out, err := jsontext.AppendQuote(append(out, `{"custom_id":`...), id)
+	if err != nil {
+		return nil, fmt.Errorf("custom_id: %w", err)
 	}
 	out = append(append(out, `,"class":"`...), class...)
 	out = strconv.AppendInt(append(out, `","line":`...), line, 10)
-	out = appendRaw(append(out, `,"response":`...), a.response)
-	out = appendRaw(append(out, `,"error":`...), a.err)
-	r.out = append(out, '}')
-	return writeLine(r.failed, r.out)
+	out = appendRaw(append(out, `,"response":`...), response)
+	return appendRaw(append(out, `,"error":`...), cause), nil
 }
 
 // keepStrays writes every line that answers no row, and counts what is left

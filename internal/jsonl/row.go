@@ -11,6 +11,8 @@ type row struct {
 	customID, method, url, body    jsontext.Value
 	stream, model, input, messages jsontext.Value
 	maxOutputTokens, maxTokens     jsontext.Value
+	maxCompletionTokens            jsontext.Value
+	bodySize                       int64  // in bytes, of a body that is an object
 	forbidden                      string // the first forbidden name inside the body
 }
 
@@ -98,6 +100,7 @@ func (r *rowReader) readBody() error {
 		}
 	}
 	_, err := r.dec.ReadToken()
+	r.row.bodySize = r.dec.InputOffset() - at + 1
 	return err
 }
 
@@ -115,6 +118,8 @@ func (r *rowReader) bodyField(name []byte) *jsontext.Value {
 		return &r.row.maxOutputTokens
 	case "max_tokens":
 		return &r.row.maxTokens
+	case "max_completion_tokens":
+		return &r.row.maxCompletionTokens
 	default:
 		return nil
 	}

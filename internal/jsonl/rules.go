@@ -11,7 +11,7 @@ type Rules struct {
 	// MaxLine is the longest line in bytes, its end included; 0: DefaultMaxLine.
 	MaxLine int
 	// Endpoint is what every row's url must name once normalized; empty: what the
-	// first row that has one names.
+	// first good row names.
 	Endpoint string
 	// Endpoints are those allowed; none: any.
 	Endpoints []string

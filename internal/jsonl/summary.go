@@ -22,7 +22,7 @@ type Summary struct {
 	// SHA256 is the lower-case hexadecimal digest of all bytes read.
 	SHA256 string
 	// Endpoint is the one that the rows share, normalized; Model the first that
-	// a row names, or the one asked for.
+	// a good row names, or the one asked for.
 	Endpoint, Model string
 	// Bad counts the bad lines, and each broken limit of the whole input once;
 	// 0 means that the input may be sent.

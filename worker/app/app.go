@@ -99,13 +99,9 @@ func (a *App) Run(ctx context.Context) error {
 }
 
 func (a *App) work(ctx context.Context) error {
-	steps, closeStore, err := newActivities(ctx, a.o.Env)
-	if err != nil {
-		return err
-	}
-	defer closeStore()
 	c := a.o.Client
 	if c == nil {
+		var err error
 		c, err = temporalclient.DialWhenReady(ctx, temporalclient.Options{
 			Logger: a.o.Logger, Metrics: a.metrics.Temporal, Identity: identity(),
 		})
@@ -117,6 +113,11 @@ func (a *App) work(ctx context.Context) error {
 		}
 		defer c.Close()
 	}
+	steps, closeStore, err := newActivities(ctx, a.o.Env, c)
+	if err != nil {
+		return err
+	}
+	defer closeStore()
 	if err := ensureAttributes(ctx, c, a.o.Logger); err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // asked to stop while waiting

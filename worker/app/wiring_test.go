@@ -27,17 +27,17 @@ func TestWiring(t *testing.T) {
 	variables := map[string]string{
 		"BATCHKEEPER_STORE": "file://" + filepath.Join(dir, "store"), "BATCHKEEPER_LIMITS": limits, "WORKER_METRICS_ADDR": "127.0.0.1:0",
 	}
-	_, closeStore, err := newActivities(t.Context(), config(t, variables))
+	_, closeStore, err := newActivities(t.Context(), config(t, variables), nil)
 	require.NoError(t, err)
 	closeStore()
 	require.DirExists(t, filepath.Join(dir, "store"), "created when missing")
 
 	require.NoError(t, os.WriteFile(limits, []byte(`{"mine":{"dialect":"soap"}}`), 0o600))
-	_, _, err = newActivities(t.Context(), config(t, variables))
+	_, _, err = newActivities(t.Context(), config(t, variables), nil)
 	require.ErrorContains(t, err, "BATCHKEEPER_LIMITS")
 
 	variables["BATCHKEEPER_LIMITS"] = filepath.Join(dir, "absent.json")
-	_, _, err = newActivities(t.Context(), config(t, variables))
+	_, _, err = newActivities(t.Context(), config(t, variables), nil)
 	require.ErrorContains(t, err, "BATCHKEEPER_LIMITS")
 }
 

@@ -71,6 +71,9 @@ func (s *Server) planOf(b *batch, now time.Time, due faults) plan {
 		start: now.Add(duration / 10), finalize: now.Add(duration / 10 * 9), end: now.Add(duration),
 		outcome: statusCompleted, answered: -1,
 	}
+	if s.overTokenLimit(b) {
+		b.problems = append(b.problems, rowProblem{reason: "token_limit_exceeded", message: "Enqueued token limit reached for this model."})
+	}
 	if len(b.problems) > 0 {
 		p.outcome, p.end = statusFailed, p.start
 	}

@@ -30,7 +30,7 @@ func (s *Server) writeOutputs(b *batch) (outputs, error) {
 	if p.outcome == statusFailed {
 		return outputs{}, nil
 	}
-	w := &outputWriter{endpoint: b.endpoint, answered: answeredRows(p, b.rows, share), fail: p.allFail}
+	w := &outputWriter{endpoint: b.endpoint, answered: answeredRows(p, b.rows, share), fail: p.allFail, attempt: s.rowAttempt}
 	w.reason = map[string]string{statusExpired: "batch_expired", statusCancelled: "batch_cancelled"}[p.outcome]
 	good, bad := s.outputFile(b, "output"), s.outputFile(b, "error")
 	var err error
@@ -86,6 +86,7 @@ type outputWriter struct {
 	answered  int
 	reason    string // of the rows without an answer
 	fail      bool
+	attempt   func(customID string) int
 	good, bad *blender
 	seen      int
 	out       outputs
@@ -113,7 +114,7 @@ func (w *outputWriter) row(_ int, raw []byte) error {
 			Error: object{"code": w.reason, "message": "This request was not executed before the batch ended."},
 		})
 	}
-	l, used, good := reply(w.endpoint, raw, w.fail)
+	l, used, good := reply(w.endpoint, raw, w.forced(raw))
 	if !good {
 		w.out.counts.failed++
 		return w.bad.add(l)
@@ -122,6 +123,31 @@ func (w *outputWriter) row(_ int, raw []byte) error {
 	w.out.usage.input += used.input
 	w.out.usage.output += used.output
 	return w.good.add(l)
+}
+
+// forced is how a row fails for other reasons than its own mark; the zero marker: it does not.
+func (w *outputWriter) forced(raw []byte) marker {
+	if w.fail {
+		return markers[0]
+	}
+	m, times := passing(raw)
+	if times == 0 {
+		return marker{}
+	}
+	var r row
+	_ = json.Unmarshal(raw, &r, json.JoinOptions(lenient...)) // checked when the batch was made
+	if id, _ := stringOf(r.CustomID); w.attempt(id) > times {
+		return marker{}
+	}
+	return m
+}
+
+// rowAttempt counts how often a row whose failures pass was answered, over all batches.
+func (s *Server) rowAttempt(customID string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.attempts[customID]++
+	return s.attempts[customID]
 }
 
 // blender writes lines in another order than they came, as providers do, within a window that bounds its memory.

@@ -65,3 +65,20 @@ func (s *Server) uploadProvider(r *http.Request) (answer, bool) {
 		return nested(http.StatusForbidden, "forbidden", "batch_provider_preview_disabled", "", object{"provider": hint}), true
 	}
 }
+
+// overTokenLimit tells that the live batches and one more would be too much for the provider's queue.
+func (s *Server) overTokenLimit(b *batch) bool {
+	if s.opts.TokenLimit <= 0 {
+		return false
+	}
+	const bytesPerToken = 4
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	enqueued := s.files[b.inputFile].bytes
+	for _, other := range s.batches {
+		if f := s.files[other.inputFile]; f != nil && !terminal(other.live.status) && other.plan.outcome != statusFailed {
+			enqueued += f.bytes
+		}
+	}
+	return enqueued/bytesPerToken > s.opts.TokenLimit
+}

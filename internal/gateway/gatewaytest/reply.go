@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -44,6 +45,22 @@ func markerOf(body []byte) marker {
 	return marker{}
 }
 
+// passing finds a mark such as [[429x2]]: the row fails as [[429]] does the first
+// two times that its custom_id is answered, and is answered the third time.
+func passing(body []byte) (m marker, times int) {
+	if !bytes.Contains(body, []byte("[[")) {
+		return marker{}, 0
+	}
+	for _, m := range markers {
+		_, after, found := bytes.Cut(body, []byte(strings.TrimSuffix(m.mark, "]]")+"x"))
+		digits, _, closed := bytes.Cut(after, []byte("]]"))
+		if n, err := strconv.Atoi(string(digits)); found && closed && err == nil {
+			return m, n
+		}
+	}
+	return marker{}, 0
+}
+
 // line is a line of an output or error file.
 type line struct {
 	ID       string         `json:"id"`
@@ -52,8 +69,9 @@ type line struct {
 	Error    any            `json:"error"`
 }
 
-// reply answers one row: the same row gets the same answer, whatever else is in the batch.
-func reply(endpoint string, raw []byte, failing bool) (line, usage, bool) {
+// reply answers one row, as forced asks where it asks for something: the same row gets the same answer, whatever else is
+// in the batch.
+func reply(endpoint string, raw []byte, forced marker) (line, usage, bool) {
 	var r row
 	if err := json.Unmarshal(raw, &r, json.JoinOptions(lenient...)); err != nil {
 		r.CustomID = jsontext.Value(`""`)
@@ -62,8 +80,8 @@ func reply(endpoint string, raw []byte, failing bool) (line, usage, bool) {
 	digest := hex.EncodeToString(hash[:])
 	l := line{ID: "batch_req_" + digest[:24], CustomID: r.CustomID}
 	m := markerOf(r.Body)
-	if failing && !m.fails() {
-		m = markers[0]
+	if forced.fails() && !m.fails() {
+		m = forced
 	}
 	switch {
 	case m.fails() && m.status == 0:

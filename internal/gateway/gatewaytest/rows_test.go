@@ -175,3 +175,38 @@ func TestChatRowsAreAnsweredInTheirShape(t *testing.T) {
 	require.Contains(t, raw, `"finish_reason":"length"`)
 	require.Contains(t, raw, `"prompt_tokens"`)
 }
+
+// A row whose failures pass is answered in the batch after them.
+func TestFailuresThatPass(t *testing.T) {
+	h := start(t, gatewaytest.Options{})
+	for attempt, status := range []float64{429, 429, 200, 200} {
+		id := h.createOf(h.file(rows(1, map[int]string{0: "[[429x2]]"})), fmt.Sprint("try ", attempt), nil).id()
+		h.Advance(time.Minute)
+		got := h.get("/batches/" + id)
+		file := got.text("output_file_id")
+		if status != 200 {
+			file = got.text("error_file_id")
+		}
+		lines := h.lines(file)
+		require.Len(t, lines, 1)
+		require.Equal(t, status, lines[0]["response"].(map[string]any)["status_code"], "attempt %d", attempt)
+	}
+}
+
+func TestTokenLimit(t *testing.T) {
+	content := rows(10, nil)
+	h := start(t, gatewaytest.Options{TokenLimit: int64(len(content))/4*2 + 2})
+	var ids []string
+	for n := range 3 {
+		ids = append(ids, h.createOf(h.file(content), fmt.Sprint(n), nil).id())
+	}
+	h.Advance(time.Minute)
+	for n, status := range []string{"completed", "completed", "failed"} {
+		got := h.get("/batches/" + ids[n])
+		require.Equal(t, status, got.text("status"))
+		require.Equal(t, status == "failed", strings.Contains(string(got.raw), "token_limit_exceeded"))
+	}
+	again := h.createOf(h.file(content), "later", nil).id()
+	h.Advance(time.Minute)
+	require.Equal(t, "completed", h.get("/batches/"+again).text("status"), "there is room once the others have ended")
+}

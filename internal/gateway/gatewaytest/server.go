@@ -35,6 +35,7 @@ type Options struct {
 	Seed            uint64        // makes ids and orders repeat; 0: random
 	OpenAI          bool          // plain OpenAI shapes and signatures instead of the gateway's
 	WithoutQuota    bool          // no upload quotas
+	TokenLimit      int64         // estimated input tokens (4 bytes each) of all live batches; one more fails at validation; 0: none
 	Rules           []Rule        // faults from the first request on
 	ShutdownTimeout time.Duration // wall time that Close gives to requests in hand; default 1 s
 }
@@ -84,6 +85,7 @@ type Server struct {
 	endpoint endpoint
 	sent     map[string]outgoing
 	sequence int64
+	attempts map[string]int // of rows whose failures pass, by custom_id
 }
 
 // New starts a server that listens when it returns.
@@ -94,7 +96,7 @@ func New(opts Options) (*Server, error) {
 	}
 	s := &Server{
 		opts: opts, clock: newClock(opts.Scale), ids: newIDSource(opts.Seed),
-		files: map[string]*file{}, batches: map[string]*batch{}, sent: map[string]outgoing{},
+		files: map[string]*file{}, batches: map[string]*batch{}, sent: map[string]outgoing{}, attempts: map[string]int{},
 		endpoint: endpoint{id: opts.EndpointID, url: opts.WebhookURL, secret: opts.WebhookSecret, events: opts.WebhookEvents},
 	}
 	if err := s.addRules(opts.Rules); err != nil {

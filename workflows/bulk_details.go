@@ -1,0 +1,72 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+
+	"batchkeeper/batch"
+)
+
+// shownLive bounds the live batches that the status page lists.
+const shownLive = 20
+
+// bulkDetails is the status page of a bulk run, in Markdown, for the Web UI.
+func bulkDetails(s batch.State) string {
+	var b strings.Builder
+	at := s.Bulk
+	head := string(s.Stage)
+	if s.Outcome != "" {
+		head = string(s.Outcome)
+	}
+	fmt.Fprintf(&b, "### %s\n\n| | |\n|---|---|\n", head)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "| %s | %s |\n", name, cell(fmt.Sprintf(format, args...)))
+	}
+	if s.Input != nil {
+		row("Input", "%d rows, %d bytes, %d shards", s.Input.Rows, s.Input.Bytes, at.Shards)
+		row("Round", "%d of %d: %d of %d batches ended", at.Round, at.Rounds, at.Ended, at.Units)
+		c := at.Counts
+		row("Rows", "%d answered, %d failed, %d invalid, %d cancelled, %d open", c.Answered, c.Failed(), c.Invalid, c.Cancelled, c.Open)
+		row("Money", "%.4f USD, %d tokens", at.Money.USD(), at.Money.TotalTokens)
+	}
+	if at.Budget > 0 {
+		row("Budget", "%.2f USD", at.Budget)
+	}
+	if at.Paused != "" {
+		row("Paused", "**%s**", at.Paused)
+	}
+	if c := s.Cancellation; c != nil {
+		row("Cancel", "requested by %s: %s · %s", c.RequestedBy, c.Reason, c.Result)
+	}
+	if p := at.Pages; p != nil {
+		row("Downstream", "%d pages started, %d running, %d completed, %d failed", p.Started, p.Running, p.Completed, p.Failed)
+	}
+	if s.Problem != "" {
+		row("Problem", "%s", s.Problem)
+	}
+	if f := s.Failure; f != nil {
+		row("Failure", "**%s** %s", f.Type, f.Message)
+		row("What to do", "%s", f.Type.Treat().Advice)
+	}
+	for _, c := range at.Causes {
+		row("Failed for good", "%d rows: %s", c.Rows, c.Cause)
+	}
+	if r := s.Results; r != nil {
+		row("Files", "%s", code(r.Prefix))
+	}
+	liveTable(&b, at.Live)
+	return b.String()
+}
+
+func liveTable(b *strings.Builder, live []batch.LiveBatch) {
+	if len(live) == 0 {
+		return
+	}
+	b.WriteString("\n| Batch | Stage | Rows | |\n|---|---|---|---|\n")
+	for _, l := range live[:min(len(live), shownLive)] {
+		fmt.Fprintf(b, "| %s | %s | %d | %s |\n", code(l.WorkflowID), l.Stage, l.Rows, cell(l.Problem))
+	}
+	if more := len(live) - shownLive; more > 0 {
+		fmt.Fprintf(b, "| and %d more | | | |\n", more)
+	}
+}

@@ -1,0 +1,128 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"batchkeeper/activities"
+	"batchkeeper/batch"
+)
+
+// settle sorts the rows of an ended unit, or puts it back where the gateway had
+// no room for it.
+func (b *bulk) settle(ctx workflow.Context, u batch.OpenUnit) {
+	f := *u.Finished
+	if code, refused := noRoom(f); refused && u.Try < batch.MaxUnitTries && !b.stopped() {
+		b.refused(ctx, u, code)
+		return
+	}
+	out, err := call(ctx, longTransfer("settle "+u.WorkflowID, patience), act.SettleUnit, activities.SettleUnitInput{
+		Prefix: b.prefix, Round: b.at.Round, Unit: u.Unit, Try: u.Try, Input: b.job.Input, Finished: f,
+		CancelRequested: b.cancelRequested(), Prices: b.book.Profile.Prices, RowsPerPage: b.rowsPerPage(),
+	})
+	b.returnLease(ctx, u.WorkflowID)
+	if err != nil {
+		b.breakOff("settle "+u.WorkflowID, err)
+		b.drop(u.Number)
+		return
+	}
+	b.count(u, out)
+	b.trip()
+	if out.Pages > 0 {
+		b.book.PageQueue = append(b.book.PageQueue, batch.UnitPages{Round: b.at.Round, Unit: u.Number, Try: u.Try, Next: 1, Count: out.Pages})
+	}
+	b.drop(u.Number)
+}
+
+// noRoom tells that a batch ended without any answer since there was no room.
+func noRoom(f batch.Finished) (code string, ok bool) {
+	if f.Failure == nil || f.Results != nil && f.Results.Succeeded > 0 {
+		return "", false
+	}
+	if f.Outcome != batch.OutcomeUpstreamFailed && f.Outcome != batch.OutcomeRejected {
+		return "", false
+	}
+	return batch.RefusalIn(f.Failure.Message)
+}
+
+// refused tells the governor, which learns from it, and puts the unit back.
+func (b *bulk) refused(ctx workflow.Context, u batch.OpenUnit, code string) {
+	err := workflow.SignalExternalWorkflow(ctx, b.at.Governor, "", batch.SignalRefused,
+		batch.Refusal{Holder: u.WorkflowID, Reason: code}).Get(ctx, nil)
+	if err != nil {
+		b.log.Info("tell of a refusal", "governor", b.at.Governor, "error", err)
+	}
+	b.retry(ctx, u, batch.RoomAgain(u.Try), "the gateway had no room: "+code)
+}
+
+// count adds what a settled unit came to.
+func (b *bulk) count(u batch.OpenUnit, out activities.SettleUnitOutput) {
+	k := &b.book
+	b.at.Ended++
+	k.RoundCounts, k.RoundMoney = k.RoundCounts.Plus(out.Counts), k.RoundMoney.Plus(out.Money)
+	k.RoundCauses = batch.AddCauses(k.RoundCauses, out.Causes, shownCauses)
+	b.at.Causes = batch.AddCauses(b.at.Causes, out.Causes, shownCauses)
+	b.at.Money = b.at.Money.Plus(out.Money)
+	if out.Money.TotalTokens > 0 {
+		k.RowsSpent += u.Rows
+	}
+	b.at.Counts = b.at.Counts.Plus(out.Counts)
+	b.at.Counts.Open -= u.Rows
+	if c := b.at.Cancelled; c != nil {
+		switch out.Outcome {
+		case batch.OutcomeCancelled:
+			c.Cancelled++
+		case batch.OutcomeCancelUnconfirmed:
+			c.Unconfirmed++
+		default:
+			c.TooLate++
+		}
+	}
+	b.state.Progress = b.percent()
+}
+
+// trip pauses the run where one permanent cause takes too many rows.
+func (b *bulk) trip() {
+	k := &b.book
+	if b.at.Paused != "" || b.stopped() || b.planDone() {
+		return
+	}
+	if reason, cause := batch.Breaker(k.RoundCounts.Sum(), k.RoundCauses, k.Passed); reason != "" {
+		b.at.Paused, k.PauseCause = reason, cause
+	}
+}
+
+const shownCauses = 10
+
+func (b *bulk) percent() int {
+	rows := b.at.Counts.Sum()
+	if rows == 0 {
+		return 0
+	}
+	return int((rows - b.at.Counts.Open) * 100 / rows)
+}
+
+// findLost asks how the live batches stand of which nothing was heard.
+func (b *bulk) findLost(ctx workflow.Context) {
+	var ids []string
+	for _, u := range b.book.Units {
+		if u.Stage == batch.UnitRunning && !b.busy[u.WorkflowID] {
+			ids = append(ids, u.WorkflowID)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	out, err := call(ctx, quickRead("look for batches whose end was not heard"), act.Ends, activities.EndsInput{WorkflowIDs: ids})
+	if err != nil {
+		b.log.Warn("look for ended batches", "error", err)
+		return
+	}
+	for _, f := range out.Ended {
+		b.hear(f)
+	}
+	for _, id := range out.Missing {
+		b.hear(batch.Finished{WorkflowID: id, Outcome: batch.OutcomeResultsUnavailable, Failure: &batch.Failure{
+			Type: batch.KindResultsUnavailable, Message: "the batch's workflow is not on the server any more",
+		}})
+	}
+}
