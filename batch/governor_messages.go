@@ -32,7 +32,7 @@ type LeaseRelease struct {
 }
 
 // LeaseGranted is the payload of the signal "lease_granted". It may come more
-// than once for a holder.
+// than once for a holder, and leases granted together may come in any order.
 type LeaseGranted struct {
 	Holder   string `json:"holder"`
 	Governor string `json:"governor"` // the workflow id to release to

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,12 +23,20 @@ import (
 type office struct {
 	*world
 	start  time.Time
-	told   []string        // grants heard, in order
+	mu     sync.Mutex // grants told together arrive together
+	heard  []grant
+	told   []string        // the holders of the grants heard, by time and name
 	at     []time.Duration // when each was
 	gone   map[string]bool // bulk runs that cannot be reached
 	status map[string]batch.RunStatus
 	sweeps [][]string
 	down   error
+}
+
+// grant is a signal that a bulk run received.
+type grant struct {
+	at  time.Duration
+	arg any
 }
 
 func newOffice(t *testing.T) *office {
@@ -39,10 +48,9 @@ func newOffice(t *testing.T) *office {
 			if o.gone[run] {
 				return errors.New("unknown external workflow")
 			}
-			granted, ok := arg.(batch.LeaseGranted)
-			require.True(t, ok)
-			require.Equal(t, batch.GovernorID("acct", "phaseo"), granted.Governor)
-			o.told, o.at = append(o.told, granted.Holder), append(o.at, o.since())
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.heard = append(o.heard, grant{o.since(), arg})
 			return nil
 		})
 	o.env.OnActivity("Holders", mock.Anything, mock.Anything).Return(
@@ -96,6 +104,17 @@ func (o *office) open(in batch.GovernorInput) {
 	o.start = o.env.Now()
 	o.env.ExecuteWorkflow(batch.WorkflowGovernor, in)
 	require.True(o.t, o.env.IsWorkflowCompleted(), "the governor hangs")
+	for _, g := range o.heard {
+		granted, ok := g.arg.(batch.LeaseGranted)
+		require.True(o.t, ok)
+		require.Equal(o.t, batch.GovernorID("acct", "phaseo"), granted.Governor)
+		o.told, o.at = append(o.told, granted.Holder), append(o.at, g.at)
+	}
+	for i := range o.told { // those told at the same time come in any order
+		for j := i; j > 0 && o.at[j] == o.at[j-1] && o.told[j] < o.told[j-1]; j-- {
+			o.told[j], o.told[j-1] = o.told[j-1], o.told[j]
+		}
+	}
 }
 
 func (o *office) governor() batch.GovernorState {

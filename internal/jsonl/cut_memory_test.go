@@ -35,17 +35,17 @@ func spillIn(dir string) func() (jsonl.Spill, error) {
 // Neither rows of 1 MiB nor very many rows need more memory than a few lines do,
 // good or bad.
 func TestMemoryOfCut(t *testing.T) {
-	many := padded(rowFormat, 0)
+	many := padded(rowFormat, 200)
 	tests := map[string]struct {
 		rows    *generated
 		invalid int64
 	}{
 		"large rows": {newGenerated(32, padded(rowFormat, 1<<20)), 0},
-		"many rows":  {newGenerated(300_000, many), 0},
-		"many duplicates": {newGenerated(300_000, func(i int64) []byte {
+		"many rows":  {newGenerated(90_000, many), 0},
+		"many duplicates": {newGenerated(90_000, func(i int64) []byte {
 			return many(i % 1000)
-		}), 299_000},
-		"many bad lines": {newGenerated(300_000, padded(`{"custom_id":"row-%s","url":"%s/v1/responses"}`, 60)), 300_000},
+		}), 89_000},
+		"many bad lines": {newGenerated(90_000, padded(`{"custom_id":"row-%s","url":"%s/v1/responses"}`, 330)), 90_000},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -53,13 +53,13 @@ func TestMemoryOfCut(t *testing.T) {
 			used := heapDuring(func(sample func()) {
 				survey, err := jsonl.Cut{
 					Input: tt.rows.reader(), Rules: jsonl.Rules{ForbiddenKeys: []string{"tools"}}, MaxRows: 10_000,
-					Memory: 512 << 10, Spill: spillIn(dir), Progress: func(int64, int64) { sample() },
+					Memory: 256 << 10, Spill: spillIn(dir), Progress: func(int64, int64) { sample() },
 				}.Run(t.Context())
 				require.NoError(t, err)
 				require.Equal(t, tt.rows.n, survey.Rows)
 				require.Equal(t, tt.invalid, survey.Invalid)
 			})
-			require.Less(t, used, int64(4<<20))
+			require.Less(t, used, int64(3<<20))
 			left, err := filepath.Glob(filepath.Join(dir, "*"))
 			require.NoError(t, err)
 			require.Empty(t, left)

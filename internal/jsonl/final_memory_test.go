@@ -25,12 +25,13 @@ func twoRounds(n int64, size int) jsonl.Final {
 	}
 }
 
-// Neither many rows nor long ones need memory.
+// Neither many rows nor long ones need memory: 30 bytes a row would be seen.
 func TestMemoryOfFinal(t *testing.T) {
 	for _, shard := range []struct {
-		rows int64
-		size int
-	}{{100_000, 200}, {32, 1 << 20}} {
+		rows  int64
+		size  int
+		bound int64
+	}{{30_000, 300, 2 << 20}, {10, 1 << 20, 12 << 20}} {
 		used := heapDuring(func(sample func()) {
 			f := twoRounds(shard.rows, shard.size)
 			f.Progress = func(int64) { sample() }
@@ -38,12 +39,12 @@ func TestMemoryOfFinal(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, shard.rows, tally.Answered)
 		})
-		require.Less(t, used, int64(12<<20))
+		require.Less(t, used, shard.bound)
 	}
 }
 
 func TestMemoryOfLeftovers(t *testing.T) {
-	const n = 200_000
+	const n = 60_000
 	used := heapDuring(func(sample func()) {
 		tally, err := jsonl.Leftovers{
 			Input: newGenerated(n, padded(rowFormat, 200)).reader(), Failures: newGenerated(n, padded(failedFormat, 200)).reader(),
@@ -52,7 +53,7 @@ func TestMemoryOfLeftovers(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, n, tally.Retry.RowError)
 	})
-	require.Less(t, used, int64(4<<20))
+	require.Less(t, used, int64(2<<20))
 }
 
 func BenchmarkFinal(b *testing.B) {

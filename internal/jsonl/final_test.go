@@ -141,3 +141,32 @@ func TestFinalMarksLines(t *testing.T) {
 		})
 	}
 }
+
+// Nothing of a line stays for the next one.
+func TestFinalReadsEveryLineAfresh(t *testing.T) {
+	first, second := `{"batchkeeper":1,"custom_id":"a"}`, `{"custom_id":"b" }`
+	refused := failedLine("c", jsonl.ClassRowError, 3, status(400, `{"error":{"code":"inner"}}`), `{"code":"outer","type":"kind"}`)
+	got := final(t, jsonl.Final{
+		Input: strings.NewReader(rows("a", "b", "c", "d")),
+		Rounds: []jsonl.Round{
+			round(1, 4, lines(first, second), lines(refused, failedLine("d", jsonl.ClassRowError, 4, "null", "null"))),
+		},
+	})
+	require.Equal(t, lines(marked(`{"custom_id":"a"}`, 1), marked(`{"custom_id":"b" }`, 1)), got.results)
+	require.Equal(t, map[string]int64{"http_400 outer": 1, "row_error": 1}, got.tally.Causes)
+}
+
+// A failure is a provider's line of any allowed length and what Join put around it.
+func TestFinalOfTheLongestFailure(t *testing.T) {
+	const limit = 512
+	line := failure("a")
+	line = strings.Replace(line, `"no"`, `"no`+strings.Repeat("o", limit-1-len(line))+`"`, 1)
+	joined, err := tryJoin(t.Context(), jsonl.Join{Absent: jsonl.ClassMissing, MaxLine: limit}, rows("a"), lines(line), "")
+	require.NoError(t, err)
+	require.EqualValues(t, 1, joined.tally.Failed)
+	require.Greater(t, len(joined.failures), limit)
+	got := final(t, jsonl.Final{
+		Input: strings.NewReader(rows("a")), MaxLine: limit, Rounds: []jsonl.Round{round(1, 1, "", joined.failures)},
+	})
+	require.Equal(t, lines(marked(strings.TrimSpace(joined.failures), 1)), got.failures)
+}

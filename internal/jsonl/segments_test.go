@@ -28,7 +28,8 @@ func TestSegments(t *testing.T) {
 	}
 	require.Len(t, segments, len(want))
 	for i, s := range segments {
-		require.Equal(t, want[i], [2]string{part(results, s.Results), part(failures, s.Failures)})
+		require.Equal(t, want[i][0], part(results, s.Results))
+		require.Equal(t, want[i][1], part(failures, s.Failures))
 		require.EqualValues(t, strings.Count(want[i][0], "\n"), s.Results.Rows)
 		require.EqualValues(t, strings.Count(want[i][1], "\n"), s.Failures.Rows)
 	}
