@@ -132,8 +132,22 @@ func note(r *batch.Record, t jsonl.LeftoverTally, u batch.Unit) {
 	}
 }
 
+// findSegments finds where the rows of each piece stand in the unit's results. A
+// unit that is one shard needs no search: both files are about it.
 func (a *Activities) findSegments(ctx context.Context, in SettleUnitInput, r *batch.Record, _ *heart) error {
 	if r.Nothing {
+		return nil
+	}
+	if in.Unit.Shard != nil {
+		whole := batch.Segment{}
+		for name, part := range map[string]*batch.Range{batch.FileResults: &whole.Results, batch.FileFailures: &whole.Failures} {
+			size, err := a.store.Stat(ctx, path.Join(r.Prefix, name))
+			if err != nil && !errors.Is(err, blobstore.ErrNotFound) {
+				return err
+			}
+			part.Length = size
+		}
+		r.Segments = []batch.Segment{whole}
 		return nil
 	}
 	results, err := a.openFile(ctx, path.Join(r.Prefix, batch.FileResults))

@@ -27,6 +27,7 @@ type world struct {
 	emulator *gatewaytest.Server
 	client   *gateway.Client
 	store    *blobstore.Store
+	options  activities.Options
 	acts     *activities.Activities
 	env      *testsuite.TestActivityEnvironment
 }
@@ -51,12 +52,19 @@ func newWorld(t *testing.T, options gatewaytest.Options) *world {
 		dialects[d] = client
 	}
 	w.client = dialects[batch.DialectPhaseo]
-	w.acts = activities.New(activities.Options{
+	w.options = activities.Options{
 		Gateways: dialects, Store: store, SpoolDir: t.TempDir(),
 		Profiles: map[string]batch.Profile{"tiny": {Name: "tiny", Dialect: batch.DialectPhaseo, MaxRows: 2, MaxBytes: 1 << 20}},
-	})
+	}
+	w.acts = activities.New(w.options)
 	w.fresh()
 	return w
+}
+
+// withRuns are the world's activities beside other workflows.
+func (w *world) withRuns(r activities.Runs) *activities.Activities {
+	w.options.Runs = r
+	return activities.New(w.options)
 }
 
 // fresh gives the next call an environment without heartbeats of an earlier attempt.
