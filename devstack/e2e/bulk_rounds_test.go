@@ -87,7 +87,7 @@ func TestBulkQuarantine(t *testing.T) {
 	w.appendInput("this is no row\n")
 	w.appendInput(`{"custom_id":"row-999999","method":"GET","url":"/v1/responses","body":{"model":"gpt-5-mini-2025-08-07","input":"x","max_output_tokens":32}}` + "\n")
 	r := w.startBulk(nil, inShards(100, 4), func(j *batch.Job) { j.OnBadRows = batch.QuarantineBadRows })
-	result := r.waitFor()
+	result := r.waitWithin(bulkPatience)
 	require.Equal(t, batch.OutcomeCompletedWithFailures, result.Outcome, "%+v", result.Failure)
 	require.Equal(t, batch.BulkCounts{Answered: 300, Invalid: 3}, result.Bulk.Counts)
 	m := readManifest(w, filepath.Join(w.store(), filepath.FromSlash(result.Results.Prefix)))
