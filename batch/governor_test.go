@@ -71,13 +71,15 @@ func TestGrantTables(t *testing.T) {
 		want     []string
 		free     time.Duration // NextFree after the grants; 0: none
 	}{
-		"live":               {batch.Capacity{MaxLive: 2}, reqs{ask("a", 1), ask("a", 2), ask("b", 1)}, []string{"a1", "b1"}, 0},
-		"creates":            {batch.Capacity{CreatesPerHour: 1}, reqs{ask("a", 1), ask("b", 1)}, []string{"a1"}, time.Hour},
-		"uploads":            {batch.Capacity{UploadsPerHour: 1}, reqs{upload(ask("a", 1), 5), upload(ask("a", 2), 5)}, []string{"a1"}, time.Hour},
-		"bytes":              {batch.Capacity{UploadBytesPerDay: 9}, reqs{upload(ask("a", 1), 5), upload(ask("a", 2), 5)}, []string{"a1"}, 24 * time.Hour},
-		"tokens":             {batch.Capacity{MaxEnqueuedTokens: 9}, reqs{tokens(ask("a", 1), 4), tokens(ask("a", 2), 5), tokens(ask("a", 3), 1)}, []string{"a1", "a2"}, 0},
-		"too big alone":      {batch.Capacity{MaxEnqueuedTokens: 9}, reqs{tokens(ask("a", 1), 40), tokens(ask("b", 1), 1)}, []string{"a1"}, 0},
-		"too big waits":      {batch.Capacity{MaxEnqueuedTokens: 9}, reqs{tokens(ask("b", 1), 1), tokens(ask("a", 1), 40), tokens(ask("b", 2), 1)}, []string{"b1"}, 0},
+		"live":    {batch.Capacity{MaxLive: 2}, reqs{ask("a", 1), ask("a", 2), ask("b", 1)}, []string{"a1", "b1"}, 0},
+		"creates": {batch.Capacity{CreatesPerHour: 1}, reqs{ask("a", 1), ask("b", 1)}, []string{"a1"}, time.Hour},
+		"uploads": {batch.Capacity{UploadsPerHour: 1}, reqs{upload(ask("a", 1), 5), upload(ask("a", 2), 5)}, []string{"a1"}, time.Hour},
+		"bytes":   {batch.Capacity{UploadBytesPerDay: 9}, reqs{upload(ask("a", 1), 5), upload(ask("a", 2), 5)}, []string{"a1"}, 24 * time.Hour},
+		"tokens": {batch.Capacity{MaxEnqueuedTokens: 9},
+			reqs{tokens(ask("a", 1), 4), tokens(ask("a", 2), 5), tokens(ask("a", 3), 1)}, []string{"a1", "a2"}, 0},
+		"too big alone": {batch.Capacity{MaxEnqueuedTokens: 9}, reqs{tokens(ask("a", 1), 40), tokens(ask("b", 1), 1)}, []string{"a1"}, 0},
+		"too big waits": {batch.Capacity{MaxEnqueuedTokens: 9},
+			reqs{tokens(ask("b", 1), 1), tokens(ask("a", 1), 40), tokens(ask("b", 2), 1)}, []string{"b1"}, 0},
 		"unknown tokens":     {batch.Capacity{MaxEnqueuedTokens: 9}, reqs{tokens(ask("a", 1), 9), ask("b", 1)}, []string{"a1", "b1"}, 0},
 		"bytes too big":      {batch.Capacity{UploadBytesPerDay: 9}, reqs{upload(ask("a", 1), 50), upload(ask("a", 2), 1)}, []string{"a1"}, 24 * time.Hour},
 		"order within a run": {batch.Capacity{MaxEnqueuedTokens: 9}, reqs{tokens(ask("a", 1), 8), tokens(ask("a", 2), 8), ask("a", 3)}, []string{"a1"}, 0},

@@ -83,9 +83,10 @@ func TestBulkQuarantine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, endsAfter(time.Second))
 	w.writeInput(prompts(300)...)
-	w.appendInput(`{"custom_id":"row-000007","method":"POST","url":"/v1/responses","body":{"model":"gpt-5-mini-2025-08-07","input":"twice","max_output_tokens":32}}` + "\n")
+	const body = `,"url":"/v1/responses","body":{"model":"gpt-5-mini-2025-08-07","input":"x","max_output_tokens":32}}` + "\n"
+	w.appendInput(`{"custom_id":"row-000007","method":"POST"` + body)
 	w.appendInput("this is no row\n")
-	w.appendInput(`{"custom_id":"row-999999","method":"GET","url":"/v1/responses","body":{"model":"gpt-5-mini-2025-08-07","input":"x","max_output_tokens":32}}` + "\n")
+	w.appendInput(`{"custom_id":"row-999999","method":"GET"` + body)
 	r := w.startBulk(nil, inShards(100, 4), func(j *batch.Job) { j.OnBadRows = batch.QuarantineBadRows })
 	result := r.waitWithin(bulkPatience)
 	require.Equal(t, batch.OutcomeCompletedWithFailures, result.Outcome, "%+v", result.Failure)
