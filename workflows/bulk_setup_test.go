@@ -225,7 +225,7 @@ func (f *floor) playBatch(ctx workflow.Context, raw json.RawMessage) (batch.Resu
 	}
 	f.note(func() { f.ended = append(f.ended, id) })
 	if !f.lost[id] {
-		f.env.SignalWorkflow(batch.SignalFinished, done)
+		f.env.SignalWorkflow(batch.SignalFinished, done) //workflowcheck:ignore
 	}
 	if cancelled {
 		return batch.Result{}, temporal.NewCanceledError()

@@ -2,7 +2,6 @@ package workflows_test
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -248,6 +247,6 @@ func TestBulkContinuesAsNew(t *testing.T) {
 		want = append(want, child(1, n))
 	}
 	require.ElementsMatch(t, append(want, child(2, 1)), f.begun, "each batch once")
-	require.EqualValues(t, 600-42+100, e.Bulk.Counts.Answered, fmt.Sprintf("%+v", e.Bulk))
+	require.EqualValues(t, 600-42+100, e.Bulk.Counts.Answered, "%+v", e.Bulk)
 	require.Len(t, e.Bulk.Past, 2)
 }

@@ -89,7 +89,7 @@ func (r *run) verdict() error {
 	case batch.OutcomeCancelled:
 		return temporal.NewCanceledError(r.state)
 	case batch.OutcomeUpstreamFailed, batch.OutcomeExpired, batch.OutcomeCancelUnconfirmed, batch.OutcomeRejected,
-		batch.OutcomeSubmissionUnknown, batch.OutcomeResultsUnavailable:
+		batch.OutcomeSubmissionUnknown, batch.OutcomeResultsUnavailable, batch.OutcomeBudgetExhausted:
 	}
 	f := r.state.Failure
 	return temporal.NewNonRetryableApplicationError(f.Message, string(f.Type), nil, r.state)

@@ -41,19 +41,25 @@ func (w *world) startBulk(ids []string, change ...func(*batch.Job)) *run {
 // promises.
 func (r *run) waitBulk() batch.Result {
 	r.w.t.Helper()
-	result := r.waitFor()
+	result := r.waitWithin(bulkPatience)
+	r.holds(result)
+	return result
+}
+
+// holds checks the promises of a bulk run that has ended.
+func (r *run) holds(result batch.Result) {
+	r.w.t.Helper()
 	r.oneBatchAUnit()
 	r.childrenClosed()
 	r.partsConserve(result)
 	r.noSecretInHistory()
-	return result
 }
 
-// waitFor waits for the end, and asks nothing of it.
-func (r *run) waitFor() batch.Result {
+// waitWithin waits for the end, and asks nothing of it.
+func (r *run) waitWithin(patience time.Duration) batch.Result {
 	t := r.w.t
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), bulkPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	result, err := r.Wait(ctx)
 	if err != nil {

@@ -56,7 +56,9 @@ func (r runs) Finished(ctx context.Context, workflowID string) (batch.Finished, 
 	switch {
 	case errors.Is(err, batchkeeper.ErrNoResult):
 		f.Outcome = batch.OutcomeSubmissionUnknown
-		f.Failure = &batch.Failure{Type: batch.KindSubmissionUnknown, Message: "the batch's workflow was terminated or timed out: whether its batch runs is not known"}
+		f.Failure = &batch.Failure{
+			Type: batch.KindSubmissionUnknown, Message: "the batch's workflow was terminated or timed out: whether its batch runs is not known",
+		}
 	case err != nil:
 		return batch.Finished{}, err
 	default:

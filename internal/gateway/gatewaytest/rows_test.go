@@ -179,7 +179,7 @@ func TestChatRowsAreAnsweredInTheirShape(t *testing.T) {
 // A row whose failures pass is answered in the batch after them.
 func TestFailuresThatPass(t *testing.T) {
 	h := start(t, gatewaytest.Options{})
-	for attempt, status := range []float64{429, 429, 200, 200} {
+	for attempt, status := range []int{429, 429, 200, 200} {
 		id := h.createOf(h.file(rows(1, map[int]string{0: "[[429x2]]"})), fmt.Sprint("try ", attempt), nil).id()
 		h.Advance(time.Minute)
 		got := h.get("/batches/" + id)
@@ -189,7 +189,7 @@ func TestFailuresThatPass(t *testing.T) {
 		}
 		lines := h.lines(file)
 		require.Len(t, lines, 1)
-		require.Equal(t, status, lines[0]["response"].(map[string]any)["status_code"], "attempt %d", attempt)
+		require.EqualValues(t, status, lines[0]["response"].(map[string]any)["status_code"], "attempt %d", attempt)
 	}
 }
 
