@@ -3,6 +3,7 @@ package activities_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"path"
 	"strings"
@@ -25,6 +26,7 @@ func TestBulkStepsAgainstAModel(t *testing.T) {
 	w := newWorld(t, gatewaytest.Options{})
 	w.acts = w.withRuns(&server{})
 	w.fresh()
+	require.NoError(t, flag.Set("rapid.checks", "25")) // each takes dozens of steps
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		run++

@@ -8,6 +8,9 @@
 //
 //	row        one line of the input JSONL: custom_id, method, url, body
 //	batch      one job at the gateway, made from one input file
+//	shard      a contiguous byte range of the input, small enough for one batch
+//	round      one pass over the rows that still need an answer
+//	unit       what one batch of a round carries: a shard, or what shards left over
 //	run        one execution of BatchWorkflow, continue-as-new included
 //	session    <workflow id>~<token>: what the run is called at the gateway
 //	delivery   one webhook request about one event; a doorbell, never a truth
