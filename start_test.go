@@ -100,11 +100,15 @@ func TestStartRefusesBeforeAnythingIsSent(t *testing.T) {
 		opts []batchkeeper.Option
 		want string
 	}{
-		"job":     {batch.Job{}, nil, "one of input"},
-		"id":      {job, []batchkeeper.Option{batchkeeper.WithID("a~b")}, "byte 2"},
-		"type":    {job, []batchkeeper.Option{batchkeeper.WithType(batch.WorkflowBulk)}, "BulkWorkflow"},
-		"queue":   {job, []batchkeeper.Option{batchkeeper.WithTaskQueue("")}, "task queue"},
-		"carried": {batch.Job{Input: "a", Carried: &batch.Carried{}}, nil, "carried"},
+		"job":  {batch.Job{}, nil, "one of input"},
+		"id":   {job, []batchkeeper.Option{batchkeeper.WithID("a~b")}, "byte 2"},
+		"type": {job, []batchkeeper.Option{batchkeeper.WithType("OtherWorkflow")}, "OtherWorkflow"},
+		"bulk": {
+			batch.Job{Input: "a", InputRange: &batch.Range{Length: 1}}, []batchkeeper.Option{batchkeeper.WithType(batch.WorkflowBulk)}, "input_range",
+		},
+		"bulk field": {batch.Job{Input: "a", BulkJob: batch.BulkJob{Rounds: 2}}, nil, "rounds: only BulkWorkflow"},
+		"queue":      {job, []batchkeeper.Option{batchkeeper.WithTaskQueue("")}, "task queue"},
+		"carried":    {batch.Job{Input: "a", Carried: &batch.Carried{}}, nil, "carried"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := batchkeeper.Start(t.Context(), nil, tc.job, tc.opts...)
