@@ -105,17 +105,24 @@ func (b *bulk) survey(ctx workflow.Context) error {
 	if err := b.admit(); err != nil {
 		return end(batch.OutcomeRejected, err.Error())
 	}
+	ctx, stop := workflow.WithCancel(ctx)
+	defer stop()
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		if workflow.Await(ctx, b.cancelRequested) == nil {
+			stop() // a long look at rows that nobody wants any more
+		}
+	})
 	out, err := call(ctx, longTransfer("survey "+b.job.Input, b.job.CreateTimeout.Std()), act.Survey,
 		activities.SurveyInput{Job: b.job, Prefix: b.prefix})
-	if err != nil {
+	switch {
+	case b.cancelRequested():
+		return errStopped
+	case err != nil:
 		return end(batch.OutcomeRejected, "survey the input: "+reason(err))
 	}
 	b.take(out)
 	if out.Rejected != "" {
 		return &ended{batch.OutcomeRejected, out.Rejected, out.Problems}
-	}
-	if b.cancelRequested() {
-		return errStopped
 	}
 	return nil
 }

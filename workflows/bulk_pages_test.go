@@ -1,0 +1,76 @@
+package workflows_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+
+	"batchkeeper/activities"
+	"batchkeeper/batch"
+)
+
+// pages lets each settled unit have some, and runs them for a time.
+func (f *floor) pages(each int, takes time.Duration) *[]batch.Page {
+	f.pageTakes = takes
+	happy := f.settle
+	f.settle = func(in activities.SettleUnitInput) (activities.SettleUnitOutput, error) {
+		out, err := happy(in)
+		out.Pages = each
+		return out, err
+	}
+	f.env.OnActivity("ReadPages", mock.Anything, mock.Anything).Return(
+		func(_ context.Context, in activities.ReadPagesInput) (activities.ReadPagesOutput, error) {
+			out := activities.ReadPagesOutput{}
+			for n := in.From; n < in.From+in.Count && n <= each; n++ {
+				out.Pages = append(out.Pages, batch.PageSegment{Range: batch.Range{Offset: int64(n)}, Rows: 1})
+			}
+			return out, nil
+		}).Maybe()
+	return &f.read
+}
+
+const pagedJob = `{"input":"in.jsonl","max_in_flight":3,"downstream":{"workflow":"Ingest","max_parallel":2}}`
+
+func TestBulkPages(t *testing.T) {
+	f := newFloor(t, 4)
+	read := f.pages(5, time.Minute)
+	e := f.runBulk(pagedJob)
+	require.Equal(t, batch.OutcomeCompleted, e.Outcome)
+	require.Equal(t, &batch.DownstreamState{Started: 20, Completed: 20}, e.Bulk.Pages)
+	seen := map[string]bool{}
+	for _, p := range *read {
+		require.EqualValues(t, p.Number, p.Offset)
+		seen[p.Key+string(rune(p.Number))] = true
+	}
+	require.Len(t, seen, 20)
+}
+
+func TestBulkPagesCancelled(t *testing.T) {
+	f := newFloor(t, 3)
+	read := f.pages(5, 100*time.Hour)
+	f.at(10*time.Hour, func() { f.update(batch.UpdateCancel, bulkCancel) })
+	e := f.runBulk(pagedJob)
+	require.Equal(t, batch.OutcomeCancelled, e.Outcome)
+	require.Len(t, *read, 2)
+	require.Equal(t, 2, e.Bulk.Pages.Cancelled)
+	require.Equal(t, 13, e.Bulk.Pages.NotRun)
+}
+
+// A renewal waits for the pages that run, and starts the others afterwards.
+func TestBulkPagesContinueAsNew(t *testing.T) {
+	f := newFloor(t, 1)
+	read := f.pages(5, time.Minute)
+	f.at(batchTakes+30*time.Second, func() { f.env.SetContinueAsNewSuggested(true) })
+	f.runBulk(pagedJob)
+	first := len(*read)
+	require.Less(t, first, 5)
+	next, job := f.renewed()
+	rest := next.pages(5, time.Minute)
+	e := next.runBulk(job)
+	require.Equal(t, batch.OutcomeCompleted, e.Outcome)
+	require.Equal(t, 5, first+len(*rest))
+	require.Equal(t, 5, e.Bulk.Pages.Completed)
+}
