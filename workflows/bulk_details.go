@@ -29,16 +29,29 @@ func bulkDetails(s batch.State) string {
 		row("Rows", "%d answered, %d failed, %d invalid, %d cancelled, %d open", c.Answered, c.Failed(), c.Invalid, c.Cancelled, c.Open)
 		row("Money", "%.4f USD, %d tokens", at.Money.USD(), at.Money.TotalTokens)
 	}
-	if at.Budget > 0 {
-		row("Budget", "%.2f USD", at.Budget)
+	bulkTroubles(s, row)
+	for _, c := range at.Causes {
+		row("Failed for good", "%d rows: %s", c.Rows, c.Cause)
 	}
-	if at.Paused != "" {
-		row("Paused", "**%s**", at.Paused)
+	if r := s.Results; r != nil {
+		row("Files", "%s", code(r.Prefix))
+	}
+	liveTable(&b, at.Live)
+	return b.String()
+}
+
+// bulkTroubles are the rows that most runs do not have.
+func bulkTroubles(s batch.State, row func(name, format string, args ...any)) {
+	if s.Bulk.Budget > 0 {
+		row("Budget", "%.2f USD", s.Bulk.Budget)
+	}
+	if s.Bulk.Paused != "" {
+		row("Paused", "**%s**", s.Bulk.Paused)
 	}
 	if c := s.Cancellation; c != nil {
 		row("Cancel", "requested by %s: %s · %s", c.RequestedBy, c.Reason, c.Result)
 	}
-	if p := at.Pages; p != nil {
+	if p := s.Bulk.Pages; p != nil {
 		row("Downstream", "%d pages started, %d running, %d completed, %d failed", p.Started, p.Running, p.Completed, p.Failed)
 	}
 	if s.Problem != "" {
@@ -48,14 +61,6 @@ func bulkDetails(s batch.State) string {
 		row("Failure", "**%s** %s", f.Type, f.Message)
 		row("What to do", "%s", f.Type.Treat().Advice)
 	}
-	for _, c := range at.Causes {
-		row("Failed for good", "%d rows: %s", c.Rows, c.Cause)
-	}
-	if r := s.Results; r != nil {
-		row("Files", "%s", code(r.Prefix))
-	}
-	liveTable(&b, at.Live)
-	return b.String()
 }
 
 func liveTable(b *strings.Builder, live []batch.LiveBatch) {

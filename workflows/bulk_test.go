@@ -250,3 +250,24 @@ func TestBulkContinuesAsNew(t *testing.T) {
 	require.EqualValues(t, 600-42+100, e.Bulk.Counts.Answered, "%+v", e.Bulk)
 	require.Len(t, e.Bulk.Past, 2)
 }
+
+// Signals that are here at a renewal go with it.
+func TestBulkRenewalTakesSignalsAlong(t *testing.T) {
+	f := newFloor(t, 3)
+	f.at(30*time.Minute, func() {
+		f.env.SetContinueAsNewSuggested(true)
+		f.env.SignalWorkflow(batch.SignalFinished, f.says(child(1, 1)))
+		f.env.SignalWorkflow(batch.SignalFinished, f.says(child(1, 2)))
+		f.env.SignalWorkflow(batch.SignalCancel, batch.CancelRequest{RequestedBy: "somebody"})
+	})
+	f.runBulk(bulkJob)
+	_, job := f.renewed()
+	next, err := batch.ParseJob([]byte(job))
+	require.NoError(t, err)
+	require.NotNil(t, next.Carried.State.Cancellation)
+	for _, u := range next.Carried.Bulk.Units {
+		require.Equal(t, u.Number < 3, u.Stage == batch.UnitEnded, "unit %d is %s", u.Number, u.Stage)
+	}
+	require.Len(t, next.Carried.Bulk.Units, 3)
+	require.False(t, next.Carried.Bulk.CheckAt.IsZero())
+}
