@@ -19,7 +19,7 @@ import (
 )
 
 // maxManifest bounds what is read of a manifest, in bytes.
-const maxManifest = 4 << 20
+const maxManifest = 64 << 20
 
 // copyResults copies the files of a run into a directory, whatever the outcome,
 // where there is a manifest.
@@ -62,8 +62,8 @@ func copyTo(ctx context.Context, store *blobstore.Store, prefix, dir string) (ba
 	if err := clearOut(ctx, to); err != nil {
 		return batch.Manifest{}, err
 	}
-	for _, f := range manifest.Files {
-		if err := copyOne(ctx, store, prefix, f, to); err != nil {
+	for _, f := range wholeFiles(manifest) {
+		if err := copyParts(ctx, store, prefix, f, to); err != nil {
 			return batch.Manifest{}, err
 		}
 	}
@@ -91,20 +91,57 @@ func clearOut(ctx context.Context, to *blobstore.Store) error {
 	return errors.Join(to.Delete(ctx, batch.FileManifest), to.Delete(ctx, batch.FileUnmatched))
 }
 
-func copyOne(ctx context.Context, from *blobstore.Store, prefix string, f batch.ManifestFile, to *blobstore.Store) error {
+// whole is a file of the copy and the parts that it is made of.
+type whole struct {
+	name  string
+	parts []batch.ManifestFile
+}
+
+// wholeFiles are the files of a copy: those of the result, but for a bulk run,
+// whose results and failures stand in one part for each shard.
+func wholeFiles(m batch.Manifest) []whole {
+	if m.Bulk == nil {
+		var files []whole
+		for _, f := range m.Files {
+			files = append(files, whole{f.Name, []batch.ManifestFile{f}})
+		}
+		return files
+	}
+	results, failures := whole{name: batch.FileResults}, whole{name: batch.FileFailures}
+	for _, f := range m.Files {
+		if path.Dir(f.Name) == batch.FolderResults {
+			results.parts = append(results.parts, f)
+		} else {
+			failures.parts = append(failures.parts, f)
+		}
+	}
+	return []whole{results, failures}
+}
+
+// copyParts writes one file of the copy, part after part.
+func copyParts(ctx context.Context, from *blobstore.Store, prefix string, f whole, to *blobstore.Store) error {
+	_, err := to.WriteAtomic(ctx, f.name, func(w io.Writer) error {
+		for _, part := range f.parts {
+			if err := copyPart(ctx, from, prefix, part, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+func copyPart(ctx context.Context, from *blobstore.Store, prefix string, f batch.ManifestFile, w io.Writer) error {
 	src, err := from.Read(ctx, path.Join(prefix, f.Name), 0, -1)
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", f.Name, err)
 	}
 	defer src.Close()
-	_, err = to.WriteAtomic(ctx, f.Name, func(w io.Writer) error {
-		sum := sha256.New()
-		size, err := io.Copy(io.MultiWriter(w, sum), src)
-		if err == nil && (size != f.Size || hex.EncodeToString(sum.Sum(nil)) != f.SHA256) {
-			err = errors.New("it is not the file that the manifest describes: was it replaced meanwhile? Try again")
-		}
-		return err
-	})
+	sum := sha256.New()
+	size, err := io.Copy(io.MultiWriter(w, sum), src)
+	if err == nil && (size != f.Size || hex.EncodeToString(sum.Sum(nil)) != f.SHA256) {
+		err = errors.New("it is not the file that the manifest describes: was it replaced meanwhile? Try again")
+	}
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", f.Name, err)
 	}
@@ -126,7 +163,8 @@ func readManifest(ctx context.Context, store *blobstore.Store, prefix string) ([
 		return nil, manifest, fmt.Errorf("read the manifest in %s: %w", prefix, err)
 	}
 	for _, f := range manifest.Files {
-		if f.Name != path.Base(f.Name) {
+		if folder, name := path.Split(f.Name); name == "" || name == ".." ||
+			folder != "" && (manifest.Bulk == nil || folder != batch.FolderResults+"/" && folder != batch.FolderFailures+"/") {
 			return nil, manifest, fmt.Errorf("read the manifest in %s: %q is no file name", prefix, f.Name)
 		}
 	}

@@ -53,6 +53,16 @@ func isFile(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
+// exceeds tells whether a local file is larger than so many bytes, so that it
+// need not be read to know.
+func (in input) exceeds(limit int64) bool {
+	if !in.local || in.part != nil {
+		return false
+	}
+	info, err := os.Stat(in.name)
+	return err == nil && info.Size() > limit
+}
+
 // open opens the rows.
 func (in input) open(ctx context.Context) (io.ReadCloser, error) {
 	offset, length := int64(0), int64(-1)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"time"
 
@@ -20,6 +21,13 @@ type jobFlags struct {
 	Profile           string            `help:"Limits that apply; by default those of the worker's gateway." placeholder:"phaseo|openai|NAME"`
 	WebhookEndpointID string            `name:"webhook-endpoint-id" help:"The gateway's managed webhook endpoint." placeholder:"ID"`
 	ResultsPrefix     string            `help:"Where in the store the results go." placeholder:"PREFIX"`
+
+	MaxRowsPerBatch  int64   `help:"Bulk: rows in a batch at most; by default the profile's limit." placeholder:"N"`
+	MaxBytesPerBatch int64   `help:"Bulk: bytes in a batch at most; by default the profile's limit." placeholder:"N"`
+	MaxInFlight      int     `help:"Bulk: batches at a time; by default the profile's number, else 20." placeholder:"N"`
+	Rounds           int     `help:"Bulk: how often a row is sent at most; by default 3." placeholder:"N"`
+	BudgetUSD        float64 `name:"budget-usd" help:"Bulk: start no batch beyond it; by default no limit." placeholder:"USD"`
+	OnBadRows        string  `help:"Bulk: reject an input with bad rows, or quarantine them; by default reject." placeholder:"reject|quarantine"`
 
 	StaleAfter    time.Duration `help:"Cancel the batch when it has not ended after this long." placeholder:"36h"`
 	CancelGrace   time.Duration `help:"How long a cancelling batch may take; by default 30m." placeholder:"30m"`
@@ -59,8 +67,19 @@ func (f jobFlags) job() (batch.Job, error) {
 	if len(f.Metadata) > 0 {
 		job.Metadata = f.Metadata
 	}
+	f.setBulk(&job.BulkJob)
 	f.setTimes(&job)
 	return job, nil
+}
+
+// setBulk sets what makes a run a bulk run.
+func (f jobFlags) setBulk(job *batch.BulkJob) {
+	job.MaxRowsPerBatch = cmp.Or(f.MaxRowsPerBatch, job.MaxRowsPerBatch)
+	job.MaxBytesPerBatch = cmp.Or(f.MaxBytesPerBatch, job.MaxBytesPerBatch)
+	job.MaxInFlight = cmp.Or(f.MaxInFlight, job.MaxInFlight)
+	job.Rounds = cmp.Or(f.Rounds, job.Rounds)
+	job.BudgetUSD = cmp.Or(f.BudgetUSD, job.BudgetUSD)
+	job.OnBadRows = cmp.Or(batch.OnBadRows(f.OnBadRows), job.OnBadRows)
 }
 
 func (f jobFlags) setTimes(job *batch.Job) {

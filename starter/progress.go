@@ -98,6 +98,8 @@ func where(s batch.State) []string {
 	switch c := s.RequestCounts; {
 	case s.Outcome != "":
 		parts = append(parts, string(s.Outcome))
+	case s.Bulk != nil && s.Bulk.Units > 0:
+		parts = append(parts, whereBulk(s.Bulk)...)
 	case c != nil && c.Total > 0:
 		parts = append(parts, fmt.Sprintf("%d/%d rows", c.Done(), c.Total), fmt.Sprintf("%d %%", s.Progress))
 	case s.Input != nil:

@@ -19,6 +19,12 @@ type runCmd struct {
 	jobFlags
 }
 
+// What --type says.
+const (
+	typeBatch = "batch"
+	typeBulk  = "bulk"
+)
+
 // startFlags say how a run is started and followed.
 type startFlags struct {
 	ID     string `name:"id" help:"The run's workflow id; the same id and job attach to the run that exists. By default a new one." placeholder:"ID"`
@@ -61,7 +67,7 @@ func (f startFlags) start(ctx context.Context, a *app, job batch.Job) error {
 	if err := makeOutput(f.Output); err != nil {
 		return err
 	}
-	in, err := a.checkedInput(ctx, cfg, store, job)
+	in, workflow, err := f.checkedInput(ctx, a, cfg, store, job)
 	if err != nil {
 		return err
 	}
@@ -70,7 +76,7 @@ func (f startFlags) start(ctx context.Context, a *app, job batch.Job) error {
 		return err
 	}
 	defer c.Close()
-	r, err := f.send(ctx, cfg, c, job, in)
+	r, err := f.send(ctx, cfg, c, job, in, workflow)
 	if err != nil {
 		return err
 	}
@@ -81,13 +87,9 @@ func (f startFlags) start(ctx context.Context, a *app, job batch.Job) error {
 	return a.follow(ctx, r, store, f.Output, f.JSON)
 }
 
-const noBulk = "BulkWorkflow, which takes an input of any size, is not part of this release"
-
 func (f startFlags) check(job batch.Job) error {
 	switch f.Type {
-	case "", "batch":
-	case "bulk":
-		return usage("--type bulk: %s: split the input and run the parts as batches", noBulk)
+	case "", typeBatch, typeBulk:
 	default:
 		return usage("--type: %q is neither batch nor bulk", f.Type)
 	}
@@ -113,30 +115,38 @@ func (f startFlags) check(job batch.Job) error {
 	return nil
 }
 
-// checkedInput finds the input and checks its rows; nil: the job has none.
-func (a app) checkedInput(ctx context.Context, cfg env.Config, store *blobstore.Store, job batch.Job) (*input, error) {
+// checkedInput finds the input, nil where the job has none, and the workflow
+// that takes it. The rows of a batch are checked here; those of a bulk run by its
+// survey, which sends nothing before it has seen them all.
+func (f startFlags) checkedInput(ctx context.Context, a *app, cfg env.Config, store *blobstore.Store, job batch.Job) (*input, string, error) {
 	profile, err := profileOf(cfg, job)
 	if err != nil || job.Input == "" {
-		return nil, err
+		return nil, batch.WorkflowBatch, err
 	}
 	in, err := findInput(ctx, store, job.Input, job.InputRange)
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	if f.Type == typeBulk || f.Type == "" && (job.ValidateSingle() != nil || in.exceeds(profile.BytesLimit(profile.Mode(job)))) {
+		return &in, batch.WorkflowBulk, nil
 	}
 	found, err := a.check(ctx, in, profile, job)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, "", err
 	case found.Bad > 0:
-		return nil, usage("nothing was started:\n%s", found.text(in.name))
+		return nil, "", usage("nothing was started:\n%s", found.text(in.name))
+	case found.Excess != "" && f.Type == "":
+		a.say("%s: %s: it is run in bulk", in.name, found.Excess)
+		return &in, batch.WorkflowBulk, nil
 	case found.Excess != "":
-		return nil, usage("nothing was started: %s: %s. %s: split the input", in.name, found.Excess, noBulk)
+		return nil, "", usage("nothing was started: %s: %s. Leave --type out, or give --type bulk, to cut it into batches", in.name, found.Excess)
 	}
-	return &in, nil
+	return &in, batch.WorkflowBatch, nil
 }
 
 // send brings the input into the store and starts the run.
-func (f startFlags) send(ctx context.Context, cfg env.Config, c client.Client, job batch.Job, in *input) (*batchkeeper.Run, error) {
+func (f startFlags) send(ctx context.Context, cfg env.Config, c client.Client, job batch.Job, in *input, workflow string) (*batchkeeper.Run, error) {
 	base := job
 	if in != nil {
 		name, err := in.publish(ctx)
@@ -145,7 +155,7 @@ func (f startFlags) send(ctx context.Context, cfg env.Config, c client.Client, j
 		}
 		job.Input = name
 	}
-	opts := []batchkeeper.Option{batchkeeper.WithTaskQueue(cfg.TaskQueue), batchkeeper.WithID(f.ID)}
+	opts := []batchkeeper.Option{batchkeeper.WithTaskQueue(cfg.TaskQueue), batchkeeper.WithID(f.ID), batchkeeper.WithType(workflow)}
 	if f.ID == "" { // named after the file, not after the hash under which it is stored
 		opts = append(opts, batchkeeper.WithID(batchkeeper.NewID(base)))
 	}

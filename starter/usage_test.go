@@ -25,7 +25,8 @@ func TestWrongUsage(t *testing.T) {
 		"unknown flag":          {[]string{"run", input, "--bogus"}, "unknown flag --bogus"},
 		"no input":              {[]string{"run"}, "give an INPUT"},
 		"no such input":         {[]string{"run", "missing.jsonl"}, "no such file here"},
-		"bulk":                  {[]string{"run", input, "--type", "bulk"}, "BulkWorkflow"},
+		"bulk rounds":           {[]string{"run", input, "--type", "bulk", "--rounds", "99"}, "rounds"},
+		"bulk as a batch":       {[]string{"run", input, "--type", "batch", "--rounds", "2"}, "only BulkWorkflow takes it"},
 		"type":                  {[]string{"run", input, "--type", "mixed"}, "neither batch nor bulk"},
 		"id":                    {[]string{"run", input, "--id", "a b"}, "--id: workflow id"},
 		"rerun without id":      {[]string{"run", input, "--rerun"}, "--rerun: it needs --id"},
@@ -146,9 +147,9 @@ func TestAnInputBeyondOneBatch(t *testing.T) {
 		}
 		return lookup(name)
 	}
-	got := launch(t.Context(), w, "run", rows(t, 3), "--profile", "small")()
+	got := launch(t.Context(), w, "run", rows(t, 3), "--profile", "small", "--type", "batch")()
 	require.Equal(t, exitUsage, got.code)
-	for _, want := range []string{"nothing was started", "3 rows", "profile small takes: 2 rows", "20905984 bytes", "BulkWorkflow"} {
+	for _, want := range []string{"nothing was started", "3 rows", "profile small takes: 2 rows", "20905984 bytes", "--type bulk"} {
 		require.Contains(t, got.err, want)
 	}
 }
