@@ -103,3 +103,20 @@ func (r *Run) updateError(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// Pause keeps a bulk run from starting new batches until Resume; live ones go
+// on. ErrRefused: it is paused already, or starts no batch any more.
+func (r *Run) Pause(ctx context.Context, req batch.PauseRequest) (batch.State, error) {
+	return r.update(ctx, batch.UpdatePause, req)
+}
+
+// Resume lets a paused bulk run go on. ErrRefused: it is not paused.
+func (r *Run) Resume(ctx context.Context) (batch.State, error) {
+	return r.update(ctx, batch.UpdateResume)
+}
+
+// Set changes a bulk run for what is still to be started. ErrRefused: a value is
+// out of bounds, or the run starts no batch now.
+func (r *Run) Set(ctx context.Context, req batch.SetRequest) (batch.State, error) {
+	return r.update(ctx, batch.UpdateSet, req)
+}
