@@ -38,6 +38,9 @@ type commands struct {
 	Watch      watchCmd      `cmd:"" help:"Follow a run to its end."`
 	Cancel     cancelCmd     `cmd:"" help:"Cancel a run's batch; what was answered is still collected."`
 	Settle     settleCmd     `cmd:"" help:"Settle a create of which it is unknown whether it made a batch."`
+	Pause      pauseCmd      `cmd:"" help:"Keep a bulk run from starting batches; live ones go on."`
+	Resume     resumeCmd     `cmd:"" help:"Let a paused bulk run go on."`
+	Set        setCmd        `cmd:"" help:"Change a bulk run for what is still to be started."`
 	Results    resultsCmd    `cmd:"" help:"Copy a run's results into a directory."`
 	Adopt      adoptCmd      `cmd:"" help:"Start a run that takes over a batch created elsewhere."`
 	Completion completionCmd `cmd:"" help:"Print a shell completion script."`

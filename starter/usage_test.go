@@ -164,8 +164,8 @@ func TestCompletion(t *testing.T) {
 		words []string
 		want  string
 	}{
-		{[]string{""}, "validate run status list watch cancel settle results adopt completion"},
-		{[]string{"re"}, "results"},
+		{[]string{""}, "validate run status list watch cancel settle pause resume set results adopt completion"},
+		{[]string{"re"}, "resume results"},
 		{[]string{"run", "--poll"}, "--poll-min --poll-max"},
 		{[]string{"run", "in.jsonl", "--create-mode", ""}, "file inline auto"},
 		{[]string{"run", "--profile", "o"}, "openai"},

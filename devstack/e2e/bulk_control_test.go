@@ -6,24 +6,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/client"
 
 	"batchkeeper/batch"
 	"batchkeeper/internal/gateway/gatewaytest"
 )
-
-// update sends an update to the run and waits for its answer.
-func (r *run) update(name string, args ...any) (batch.State, error) {
-	r.w.t.Helper()
-	h, err := r.w.client.UpdateWorkflow(r.w.t.Context(), client.UpdateWorkflowOptions{
-		WorkflowID: r.ID(), UpdateName: name, Args: args, WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	if err != nil {
-		return batch.State{}, err
-	}
-	var state batch.State
-	return state, h.Get(r.w.t.Context(), &state)
-}
 
 // Nothing is known of the cost before the first batch has ended: one is tried
 // alone, and what it cost tells how many more the budget allows.
@@ -46,20 +32,20 @@ func TestBulkPauseAndResume(t *testing.T) {
 	w := newWorld(t, endsAfter(3*time.Second))
 	r := w.startBulk(w.writeInput(prompts(600)...), inShards(100, 2))
 	w.awaitEntry("a batch is created", effect(gatewaytest.EffectBatchCreated))
-	state, err := r.update(batch.UpdatePause, batch.PauseRequest{Reason: "lunch"})
+	state, err := r.Pause(t.Context(), batch.PauseRequest{Reason: "lunch"})
 	require.NoError(t, err)
 	require.Contains(t, state.Bulk.Paused, "lunch")
-	_, err = r.update(batch.UpdatePause, batch.PauseRequest{})
+	_, err = r.Pause(t.Context(), batch.PauseRequest{})
 	require.ErrorContains(t, err, "paused already")
 	r.await("what was live has ended", func(s batch.State) bool { return s.Bulk.Ended >= 1 && noneRuns(s) })
 	created := w.entries(effect(gatewaytest.EffectBatchCreated))
 	require.LessOrEqual(t, created, 2)
 	rounds := 2
-	state, err = r.update(batch.UpdateSet, batch.SetRequest{Rounds: &rounds, MaxInFlight: &created})
+	state, err = r.Set(t.Context(), batch.SetRequest{Rounds: &rounds, MaxInFlight: &created})
 	require.NoError(t, err)
 	require.Equal(t, 2, state.Bulk.Rounds)
 	require.Equal(t, created, w.entries(effect(gatewaytest.EffectBatchCreated)), "nothing was started in the pause")
-	_, err = r.update(batch.UpdateResume)
+	_, err = r.Resume(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, batch.OutcomeCompleted, r.waitBulk().Outcome)
 }
