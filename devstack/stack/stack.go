@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -78,6 +79,9 @@ type Stack struct {
 	metrics *telemetry.Metrics
 	server  *server // nil: not ours
 	parts   parts
+
+	stopped sync.Once
+	stopErr error
 }
 
 // Start brings everything up and returns once worker and bridge are ready, or
@@ -125,20 +129,23 @@ func (s *Stack) Wait(ctx context.Context) error {
 	}
 }
 
-// Stop ends everything, the server last. It may be called more than once.
+// Stop ends everything, the server last. It may be called more than once, and
+// beside Wait: it changes no field.
 func (s *Stack) Stop() error {
+	s.stopped.Do(func() { s.stopErr = s.stop() })
+	return s.stopErr
+}
+
+func (s *Stack) stop() error {
 	err := s.parts.stop()
 	if s.Emulator != nil {
 		s.Emulator.Close()
-		s.Emulator = nil
 	}
 	if s.Client != nil {
 		s.Client.Close()
-		s.Client = nil
 	}
 	if s.server != nil {
 		err = errors.Join(err, s.server.stop())
-		s.server = nil
 	}
 	return err
 }
