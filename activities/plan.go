@@ -57,12 +57,10 @@ func (a *Activities) ReadPages(ctx context.Context, in ReadPagesInput) (ReadPage
 
 // PlanRoundInput asks for the plan of a round, made from what the round before left over.
 type PlanRoundInput struct {
-	Prefix    string `json:"prefix"`
-	Round     int    `json:"round"`
-	Units     int    `json:"units"` // of the round before
-	MaxRows   int64  `json:"max_rows"`
-	MaxBytes  int64  `json:"max_bytes"`
-	MaxTokens int64  `json:"max_tokens,omitempty"`
+	Prefix string           `json:"prefix"`
+	Round  int              `json:"round"`
+	Units  int              `json:"units"` // of the round before
+	Limits batch.UnitLimits `json:"limits"`
 }
 
 // PlanRoundOutput is how much there is to do.
@@ -90,7 +88,7 @@ func (a *Activities) PlanRound(ctx context.Context, in PlanRoundInput) (PlanRoun
 		pieces = append(pieces, record.Left...)
 		h.set(unit)
 	}
-	units := batch.Pack(pieces, in.MaxRows, in.MaxBytes, in.MaxTokens)
+	units := batch.Pack(pieces, in.Limits)
 	ref, err := a.store.WriteAtomic(ctx, batch.PlanKey(in.Prefix, in.Round), func(w io.Writer) error {
 		lines := json.NewEncoder(w)
 		for _, u := range units {

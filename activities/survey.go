@@ -113,25 +113,18 @@ func (a *Activities) cut(ctx context.Context, in SurveyInput, p batch.Profile, m
 	var survey jsonl.Survey
 	rules := RulesFor(p, mode, in.Job)
 	rules.MaxRows, rules.MaxBytes = 0, 0
+	limits := p.UnitLimits(in.Job.BulkJob, mode)
 	_, err := a.store.WriteAtomic(ctx, batch.BadKey(in.Prefix), func(bad io.Writer) error {
 		var err error
 		survey, err = jsonl.Cut{
 			Input: rows, Rules: rules, Invalid: bad,
-			MaxRows: lower(p.MaxRows, in.Job.MaxRowsPerBatch), MaxBytes: lower(p.BytesLimit(mode), in.Job.MaxBytesPerBatch), MaxTokens: p.MaxTokens,
+			MaxRows: limits.MaxRows, MaxBytes: limits.MaxBytes, MaxTokens: limits.MaxTokens,
 			Spill:    func() (jsonl.Spill, error) { return a.spill() },
 			Progress: func(rows, _ int64) { h.note(rows) },
 		}.Run(ctx)
 		return err
 	})
 	return survey, err
-}
-
-// lower is the lower of two limits, of which 0 is none.
-func lower(limit, wish int64) int64 {
-	if wish > 0 && (limit == 0 || wish < limit) {
-		return wish
-	}
-	return limit
 }
 
 func writeShards(w io.Writer, shards []jsonl.Shard) error {

@@ -29,7 +29,7 @@ func TestPack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var got [][]int
 			rows := int64(0)
-			for i, u := range batch.Pack(pieces, tc.rows, tc.bytes, tc.tokens) {
+			for i, u := range batch.Pack(pieces, batch.UnitLimits{MaxRows: tc.rows, MaxBytes: tc.bytes, MaxTokens: tc.tokens}) {
 				require.Equal(t, i+1, u.Number)
 				require.Equal(t, u.Rows*100, u.Bytes)
 				require.Equal(t, u.Bytes/4, u.Tokens)
@@ -44,7 +44,7 @@ func TestPack(t *testing.T) {
 			require.EqualValues(t, 16, rows)
 		})
 	}
-	require.Empty(t, batch.Pack(nil, 1, 1, 1))
+	require.Empty(t, batch.Pack(nil, batch.UnitLimits{MaxRows: 1, MaxBytes: 1, MaxTokens: 1}))
 }
 
 func TestAddCauses(t *testing.T) {
@@ -209,4 +209,12 @@ func TestValidateSet(t *testing.T) {
 	} {
 		require.ErrorContains(t, s.Validate(), want)
 	}
+}
+
+func TestUnitLimits(t *testing.T) {
+	p := batch.Profile{MaxRows: 100, MaxBytes: 1000, MaxInlineBytes: 5000, MaxTokens: 7}
+	require.Equal(t, batch.UnitLimits{MaxRows: 100, MaxBytes: 1000, MaxTokens: 7}, p.UnitLimits(batch.BulkJob{}, batch.CreateFile))
+	require.Equal(t, batch.UnitLimits{MaxRows: 10, MaxBytes: 5000, MaxTokens: 7},
+		p.UnitLimits(batch.BulkJob{MaxRowsPerBatch: 10, MaxBytesPerBatch: 9000}, batch.CreateInline), "a job lowers limits, and raises none")
+	require.Equal(t, batch.UnitLimits{MaxRows: 3}, batch.Profile{}.UnitLimits(batch.BulkJob{MaxRowsPerBatch: 3}, batch.CreateFile))
 }

@@ -39,14 +39,37 @@ type Piece struct {
 	Rows  int64 `json:"rows"`
 }
 
+// UnitLimits bound one batch of a bulk run; zero fields mean no limit.
+type UnitLimits struct {
+	MaxRows   int64 `json:"max_rows,omitempty"`
+	MaxBytes  int64 `json:"max_bytes,omitempty"`
+	MaxTokens int64 `json:"max_tokens,omitempty"` // estimated input tokens
+}
+
+// UnitLimits are the profile's limits of one batch, as far as the job does not
+// lower them.
+func (p Profile) UnitLimits(job BulkJob, mode CreateMode) UnitLimits {
+	return UnitLimits{
+		MaxRows: lower(p.MaxRows, job.MaxRowsPerBatch), MaxBytes: lower(p.BytesLimit(mode), job.MaxBytesPerBatch), MaxTokens: p.MaxTokens,
+	}
+}
+
+// lower is the lower of two limits, of which 0 is none.
+func lower(limit, wish int64) int64 {
+	if wish > 0 && (limit == 0 || wish < limit) {
+		return wish
+	}
+	return limit
+}
+
 // Pack makes the units of a round from pieces in input order, each within the
-// limits; 0 means no limit. A piece is never divided: it came from one unit.
-func Pack(pieces []Piece, maxRows, maxBytes, maxTokens int64) []Unit {
+// limits. A piece is never divided: it came from one unit.
+func Pack(pieces []Piece, limits UnitLimits) []Unit {
 	var units []Unit
 	for _, p := range pieces {
 		tokens := (p.Range.Length + bytesPerToken - 1) / bytesPerToken
-		if n := len(units); n == 0 || over(units[n-1].Rows+p.Rows, maxRows) || over(units[n-1].Bytes+p.Range.Length, maxBytes) ||
-			over(units[n-1].Tokens+tokens, maxTokens) {
+		if n := len(units); n == 0 || over(units[n-1].Rows+p.Rows, limits.MaxRows) || over(units[n-1].Bytes+p.Range.Length, limits.MaxBytes) ||
+			over(units[n-1].Tokens+tokens, limits.MaxTokens) {
 			units = append(units, Unit{Number: n + 1})
 		}
 		u := &units[len(units)-1]

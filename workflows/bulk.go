@@ -182,8 +182,7 @@ func (b *bulk) endRound(ctx workflow.Context) error {
 		return nil
 	}
 	out, err := call(ctx, longTransfer(fmt.Sprintf("plan round %d", b.at.Round+1), patience), act.PlanRound, activities.PlanRoundInput{
-		Prefix: b.prefix, Round: b.at.Round + 1, Units: b.at.Units, MaxRows: lowest(k.Profile.MaxRows, b.job.MaxRowsPerBatch),
-		MaxBytes: lowest(k.Profile.BytesLimit(k.Mode), b.job.MaxBytesPerBatch), MaxTokens: k.Profile.MaxTokens,
+		Prefix: b.prefix, Round: b.at.Round + 1, Units: b.at.Units, Limits: k.Profile.UnitLimits(b.job.BulkJob, k.Mode),
 	})
 	if err != nil {
 		return end(batch.OutcomeResultsUnavailable, fmt.Sprintf("plan round %d: %s", b.at.Round+1, reason(err)))
@@ -204,11 +203,4 @@ func (b *bulk) stopped() bool {
 func (b *bulk) breakOff(doing string, err error) {
 	b.book.Broken = cmp.Or(b.book.Broken, doing+": "+reason(err))
 	b.changed = true
-}
-
-func lowest(limit, wish int64) int64 {
-	if wish > 0 && (limit == 0 || wish < limit) {
-		return wish
-	}
-	return limit
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"batchkeeper/batch"
@@ -21,11 +20,11 @@ func (b *bulk) finish(ctx workflow.Context, cause error) (batch.Result, error) {
 	b.conclude(cause)
 	b.state.Stage, b.closing = batch.StageDone, true
 	b.show(ctx)
-	b.notify(ctx)
+	notify(ctx, b.job.Notify, b.state)
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && b.working == 0 }); err != nil {
 		b.log.Warn("handlers were still running at the end", "error", err)
 	}
-	return b.view(), b.verdict()
+	return b.view(), verdict(b.view())
 }
 
 func (b *bulk) conclude(cause error) {
@@ -73,33 +72,6 @@ func (b *bulk) endMessage() string {
 		m += "; " + b.state.Problem
 	}
 	return m
-}
-
-func (b *bulk) verdict() error {
-	switch b.state.Outcome {
-	case batch.OutcomeCompleted, batch.OutcomeCompletedWithFailures:
-		return nil
-	case batch.OutcomeCancelled:
-		return temporal.NewCanceledError(b.view())
-	case batch.OutcomeUpstreamFailed, batch.OutcomeExpired, batch.OutcomeCancelUnconfirmed, batch.OutcomeRejected,
-		batch.OutcomeSubmissionUnknown, batch.OutcomeResultsUnavailable, batch.OutcomeBudgetExhausted:
-	}
-	f := b.state.Failure
-	return temporal.NewNonRetryableApplicationError(f.Message, string(f.Type), nil, b.view())
-}
-
-func (b *bulk) notify(ctx workflow.Context) {
-	n := b.job.Notify
-	if n == nil {
-		return
-	}
-	err := workflow.SignalExternalWorkflow(ctx, n.WorkflowID, "", n.Signal, batch.Finished{
-		WorkflowID: b.info.WorkflowExecution.ID, RunID: b.info.WorkflowExecution.RunID,
-		Outcome: b.state.Outcome, Failure: b.state.Failure, Results: b.state.Results,
-	}).Get(ctx, nil)
-	if err != nil {
-		b.log.Warn("notify", "workflow_id", n.WorkflowID, "signal", n.Signal, "error", err)
-	}
 }
 
 // show makes the state visible: search attributes where they changed, and the

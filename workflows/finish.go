@@ -32,11 +32,11 @@ func (r *run) finish(ctx workflow.Context, cause error) (batch.Result, error) {
 	r.conclude(cause)
 	r.state.Stage, r.state.NextPollAt, r.closing = batch.StageDone, nil, true
 	r.show(ctx)
-	r.notify(ctx)
+	notify(ctx, r.job.Notify, r.state)
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		r.log.Warn("handlers were still running at the end", "error", err)
 	}
-	return r.state, r.verdict()
+	return r.state, verdict(r.state)
 }
 
 // conclude sets the outcome and, where there is one, the failure.
@@ -80,34 +80,32 @@ func (r *run) endMessage() string {
 	return m
 }
 
-// verdict is the Temporal status. Every failure is non-retryable: a workflow
-// retry policy must not pay again.
-func (r *run) verdict() error {
-	switch r.state.Outcome {
+// verdict is the Temporal status of a run that ended like this. Every failure is
+// non-retryable: a workflow retry policy must not pay again.
+func verdict(s batch.State) error {
+	switch s.Outcome {
 	case batch.OutcomeCompleted, batch.OutcomeCompletedWithFailures:
 		return nil
 	case batch.OutcomeCancelled:
-		return temporal.NewCanceledError(r.state)
+		return temporal.NewCanceledError(s)
 	case batch.OutcomeUpstreamFailed, batch.OutcomeExpired, batch.OutcomeCancelUnconfirmed, batch.OutcomeRejected,
 		batch.OutcomeSubmissionUnknown, batch.OutcomeResultsUnavailable, batch.OutcomeBudgetExhausted:
 	}
-	f := r.state.Failure
-	return temporal.NewNonRetryableApplicationError(f.Message, string(f.Type), nil, r.state)
+	return temporal.NewNonRetryableApplicationError(s.Failure.Message, string(s.Failure.Type), nil, s)
 }
 
 // notify tells the workflow that asked for it. The result stands whether or not
 // anyone is there to hear.
-func (r *run) notify(ctx workflow.Context) {
-	n := r.job.Notify
+func notify(ctx workflow.Context, n *batch.Notify, s batch.State) {
 	if n == nil {
 		return
 	}
+	self := workflow.GetInfo(ctx).WorkflowExecution
 	err := workflow.SignalExternalWorkflow(ctx, n.WorkflowID, "", n.Signal, batch.Finished{
-		WorkflowID: r.info.WorkflowExecution.ID, RunID: r.info.WorkflowExecution.RunID, BatchID: r.state.BatchID,
-		Outcome: r.state.Outcome, Failure: r.state.Failure, Results: r.state.Results,
+		WorkflowID: self.ID, RunID: self.RunID, BatchID: s.BatchID, Outcome: s.Outcome, Failure: s.Failure, Results: s.Results,
 	}).Get(ctx, nil)
 	if err != nil {
-		r.log.Warn("notify", "workflow_id", n.WorkflowID, "signal", n.Signal, "error", err)
+		workflow.GetLogger(ctx).Warn("notify", "workflow_id", n.WorkflowID, "signal", n.Signal, "error", err)
 	}
 }
 
