@@ -1,6 +1,9 @@
 package batch
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // Money is what rows cost. Costs are in billionths of a US dollar.
 type Money struct {
@@ -24,6 +27,21 @@ func (m Money) Plus(o Money) Money {
 
 // USD is the cost in US dollars.
 func (m Money) USD() float64 { return float64(m.CostNanos) / nanosPerUSD }
+
+// Spend is what a run has spent, beside the estimate, for people.
+func (b Bulk) Spend() string {
+	text := fmt.Sprintf("%.4f USD, %d tokens", b.Money.USD(), b.Money.TotalTokens)
+	switch {
+	case b.Estimate.CostNanos > 0:
+		text += fmt.Sprintf(" (estimated: %.4f USD, %d tokens)", b.Estimate.USD(), b.Estimate.TotalTokens)
+	case b.Estimate.TotalTokens > 0:
+		text += fmt.Sprintf(" (estimated: %d tokens)", b.Estimate.TotalTokens)
+	}
+	if b.Money.Unpriced > 0 {
+		text += fmt.Sprintf("; %d batches at an unknown price", b.Money.Unpriced)
+	}
+	return text
+}
 
 // Prices are what a profile knows of a model's price; zero: nothing.
 type Prices struct {

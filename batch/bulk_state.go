@@ -54,9 +54,11 @@ type Bulk struct {
 	// Live are the batches under way, and those that wait for capacity.
 	Live []LiveBatch `json:"live,omitempty"`
 	// Past is what each round came to.
-	Past   []RoundSummary `json:"past,omitempty"`
-	Money  Money          `json:"money"`
-	Causes []Cause        `json:"causes,omitempty"` // of permanent failures, the most frequent first
+	Past  []RoundSummary `json:"past,omitempty"`
+	Money Money          `json:"money"`
+	// Estimate is by the rows' length and the output that they allow, each sent once.
+	Estimate Money   `json:"estimate"`
+	Causes   []Cause `json:"causes,omitempty"` // of permanent failures, the most frequent first
 	// Paused says why no batch is started; empty: none is held back.
 	Paused    string           `json:"paused,omitempty"`
 	Governor  string           `json:"governor,omitempty"` // workflow id of who meters the account

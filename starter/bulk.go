@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"batchkeeper/batch"
 )
@@ -24,6 +25,27 @@ func whereBulk(at *batch.Bulk) []string {
 	return parts
 }
 
+// pace is how fast a bulk run is and when it will be through; empty while nobody
+// can tell.
+func pace(s batch.State, now time.Time) string {
+	at := s.Bulk
+	if at == nil || at.Counts.Open == 0 {
+		return ""
+	}
+	perHour, left, ok := at.Pace(now)
+	if !ok {
+		return ""
+	}
+	rate := fmt.Sprintf("%.0f rows/h", perHour)
+	if perSecond := perHour / time.Hour.Seconds(); perSecond >= 1 {
+		rate = fmt.Sprintf("%.0f rows/s", perSecond)
+	}
+	if at.Paused != "" {
+		return rate
+	}
+	return fmt.Sprintf("%s, about %s left", rate, left.Round(time.Second))
+}
+
 // addBulk says how a bulk run went so far.
 func addBulk(t *table, at *batch.Bulk) {
 	if at == nil {
@@ -36,7 +58,7 @@ func addBulk(t *table, at *batch.Bulk) {
 	}
 	c := at.Counts
 	t.add("counts", "%d answered, %d failed, %d invalid, %d cancelled, %d open", c.Answered, c.Failed(), c.Invalid, c.Cancelled, c.Open)
-	t.add("money", "%.4f USD, %d tokens", at.Money.USD(), at.Money.TotalTokens)
+	t.add("money", "%s", at.Spend())
 	if at.Budget > 0 {
 		t.add("budget", "%.2f USD", at.Budget)
 	}

@@ -36,6 +36,7 @@ func TestBulkRun(t *testing.T) {
 	got := wait()
 	require.Equal(t, exitOK, got.code, got.err)
 	require.Contains(t, got.out, "9: 9 succeeded")
+	require.Contains(t, got.out, "estimated: ")
 	require.Contains(t, got.out, "round 1")
 	requireRows(t, dir, 9)
 	var m batch.Manifest
@@ -52,6 +53,68 @@ func TestBulkRun(t *testing.T) {
 	got = starter(t, "status", "in-bulk")
 	require.Contains(t, got.out, "shards")
 	require.Equal(t, exitOK, starter(t, "watch", "in-bulk").code)
+}
+
+func TestPaceIsShown(t *testing.T) {
+	began := noon.Add(-30 * time.Minute)
+	s := batch.State{Bulk: &batch.Bulk{StartedAt: began, Round: 1, Rounds: 3, Units: 4, Ended: 2, Counts: batch.BulkCounts{Answered: 900, Open: 900}}}
+	require.Contains(t, progressText(s, 0, noon), "2/4 batches  900/1800 rows answered  1800 rows/h, about 30m0s left")
+	require.Contains(t, statusTable(s, "nightly-1", memory(t), noon), "pace    1800 rows/h, about 30m0s left")
+	s.Bulk.Paused, s.Bulk.Counts.Answered = "paused", 90_000
+	require.Contains(t, progressText(s, 0, noon), "50 rows/s")
+	require.NotContains(t, progressText(s, 0, noon), "left")
+	s.Bulk.Counts.Open = 0
+	require.Empty(t, pace(s, noon))
+}
+
+func TestDryRunStartsNothing(t *testing.T) {
+	t.Parallel()
+	input := rows(t, 9)
+	args := []string{"run", input, "--dry-run", "--id", "never", "--max-rows-per-batch", "4"}
+	got := starter(t, args...)
+	require.Equal(t, exitOK, got.code, got.err)
+	require.Contains(t, got.out, "9 rows")
+	require.Contains(t, got.out, "bulk: 3 batches, the rows travel in the create calls")
+	require.Contains(t, got.out, "no price")
+	require.Contains(t, got.err, "nothing was started")
+	require.Contains(t, starter(t, "status", "never").err, "no such run")
+
+	got = starter(t, append(args, "--json")...)
+	require.Equal(t, exitOK, got.code, got.err)
+	var found findings
+	require.NoError(t, json.Unmarshal([]byte(got.out), &found))
+	require.Equal(t, []any{true, typeBulk, 3, batch.CreateInline, int64(9)}, []any{found.Valid, found.Type, found.Batches, found.CreateMode, found.Rows})
+	require.Positive(t, found.Estimate.InputTokens)
+
+	limits := write(t, `{"metered":{"dialect":"phaseo","input_usd_per_million_tokens":100,"output_usd_per_million_tokens":1000,"creates_per_hour":1}}`)
+	w := withLimits(limits)
+	got = launch(t.Context(), w, append(args, "--profile", "metered", "--budget-usd", "0.01")...)()
+	require.Equal(t, exitOK, got.code, got.err)
+	for _, want := range []string{"about 0.", "0.01 USD, less than the estimate", "at least 2h0m0s"} {
+		require.Contains(t, got.out, want)
+	}
+	require.Equal(t, exitUsage, starter(t, "adopt", "batch_1", "--dry-run").code)
+}
+
+func TestBadRowsOfABulkRun(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile(rows(t, 3))
+	require.NoError(t, err)
+	input := write(t, string(raw)+"nonsense\n")
+	got := starter(t, "run", input, "--type", "bulk")
+	require.Equal(t, exitUsage, got.code)
+	require.Contains(t, got.err, "line 4: ")
+	require.Contains(t, got.err, "1 of 4 rows are bad")
+
+	got = starter(t, "validate", input, "--on-bad-rows", "quarantine")
+	require.Equal(t, exitOK, got.code, got.err)
+	require.Contains(t, got.out, "line 4: ")
+	require.Contains(t, got.out, "they are set aside")
+	require.Equal(t, exitUsage, starter(t, "validate", write(t, "nonsense\n"), "--on-bad-rows", "quarantine").code, "nothing is left to send")
+
+	got = starter(t, "run", input, "--dry-run", "--on-bad-rows", "quarantine")
+	require.Equal(t, exitOK, got.code, got.err)
+	require.Contains(t, got.out, "1 batch,")
 }
 
 func TestControlOfABulkRun(t *testing.T) {

@@ -100,6 +100,7 @@ func statusTable(s batch.State, id string, store *blobstore.Store, now time.Time
 		t.add("polls", "%d, the next in %s", s.Polls, max(0, s.NextPollAt.Sub(now).Round(time.Second)))
 	}
 	addBulk(&t, s.Bulk)
+	t.addText("pace", pace(s, now))
 	addTrouble(&t, s)
 	addAmbiguity(&t, s, id)
 	return t.String()

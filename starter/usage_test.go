@@ -35,7 +35,7 @@ func TestWrongUsage(t *testing.T) {
 		"duration":              {[]string{"run", input, "--stale-after", "1 day"}, "--stale-after"},
 		"create mode":           {[]string{"run", input, "--create-mode", "post"}, "create_mode"},
 		"profile":               {[]string{"run", input, "--profile", "mine"}, "--profile"},
-		"window":                {[]string{"run", input, "--completion-window", "1h"}, "--completion-window"},
+		"window":                {[]string{"run", input, "--completion-window", "1h"}, "completion_window"},
 		"inline not offered":    {[]string{"run", input, "--profile", "openai", "--create-mode", "inline"}, "no inline creation"},
 		"reserved metadata":     {[]string{"run", input, "--metadata", "phaseo_x=1"}, "reserved"},
 		"output":                {[]string{"run", input, "--output", filepath.Join(input, "dir")}, "--output"},
@@ -123,6 +123,8 @@ func TestValidate(t *testing.T) {
 	got = starter(t, "validate", bad)
 	require.Equal(t, exitUsage, got.code)
 	require.Contains(t, got.out, "line 1: ")
+	require.Contains(t, got.out, "line 25: ", "every one is named")
+	require.Equal(t, 26, strings.Count(got.out, "\n"))
 	require.Contains(t, got.out, "25 of 25 rows are bad")
 
 	got = starter(t, "validate", bad, "--json")
@@ -140,18 +142,24 @@ func TestValidate(t *testing.T) {
 func TestAnInputBeyondOneBatch(t *testing.T) {
 	t.Parallel()
 	limits := write(t, `{"small":{"dialect":"phaseo","max_rows":2}}`)
-	w := newWorld()
-	w.app.lookup = func(name string) (string, bool) {
-		if name == "BATCHKEEPER_LIMITS" {
-			return limits, true
-		}
-		return lookup(name)
-	}
+	w := withLimits(limits)
 	got := launch(t.Context(), w, "run", rows(t, 3), "--profile", "small", "--type", "batch")()
 	require.Equal(t, exitUsage, got.code)
 	for _, want := range []string{"nothing was started", "3 rows", "profile small takes: 2 rows", "20905984 bytes", "--type bulk"} {
 		require.Contains(t, got.err, want)
 	}
+}
+
+// withLimits is a world with a limits file.
+func withLimits(path string) world {
+	w := newWorld()
+	w.app.lookup = func(name string) (string, bool) {
+		if name == "BATCHKEEPER_LIMITS" {
+			return path, true
+		}
+		return lookup(name)
+	}
+	return w
 }
 
 func TestCompletion(t *testing.T) {

@@ -147,7 +147,7 @@ func (b *bulk) take(out activities.SurveyOutput) {
 	b.at.Counts = batch.BulkCounts{Invalid: out.Invalid, Open: b.at.Rows}
 	b.at.Rounds = cmp.Or(b.job.Rounds, batch.DefaultRounds)
 	b.at.MaxFlight = cmp.Or(b.job.MaxInFlight, out.Profile.MaxInFlight, batch.DefaultMaxInFlight)
-	b.at.Budget = b.job.BudgetUSD
+	b.at.Budget, b.at.Estimate = b.job.BudgetUSD, out.Estimate
 	b.at.Governor = batch.GovernorID(out.Account, out.Profile.Name)
 	if b.job.Downstream != nil {
 		b.at.Pages = &batch.DownstreamState{}

@@ -27,7 +27,7 @@ func bulkDetails(s batch.State) string {
 		row("Round", "%d of %d: %d of %d batches ended", at.Round, at.Rounds, at.Ended, at.Units)
 		c := at.Counts
 		row("Rows", "%d answered, %d failed, %d invalid, %d cancelled, %d open", c.Answered, c.Failed(), c.Invalid, c.Cancelled, c.Open)
-		row("Money", "%.4f USD, %d tokens", at.Money.USD(), at.Money.TotalTokens)
+		row("Money", "%s", at.Spend())
 	}
 	bulkTroubles(s, row)
 	for _, c := range at.Causes {
