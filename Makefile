@@ -40,6 +40,10 @@ test: build ## run every test that needs Go alone
 test-large: $(TEMPORAL_DEV) ## run a million rows, about 1 GiB, through one bulk run: memory, histories, every row once
 	BATCHKEEPER_LARGE=1000000 TEMPORAL_DEV_BIN=$(TEMPORAL_DEV) go test -count=1 -v -timeout 2h -run '^TestBulkLarge$$' ./devstack/e2e
 
+.PHONY: bench
+bench: ## measure inspect and reconcile against sha256sum, jq and a plain copy, as ratios
+	BENCH_MIB=$${BENCH_MIB:-1024} go test -run '^$$' -bench . -benchtime 3x -timeout 2h ./bench
+
 .PHONY: record
 record: build ## record the histories of a release for the replay test: make record RELEASE=v0.1.0
 	@[ -n "$(RELEASE)" ] || { echo "RELEASE is not set"; exit 2; }
