@@ -50,6 +50,9 @@ func TestBulkRun(t *testing.T) {
 		require.Equal(t, exitOK, got.code, got.err)
 		requireRows(t, dir, 9)
 	}
+	got = starter(t, "results", "in-bulk", "--output", dir, "--refetch")
+	require.Equal(t, exitUsage, got.code)
+	require.Contains(t, got.err, "starter results in-bulk/r1/s00001 --output DIR --refetch")
 	got = starter(t, "status", "in-bulk")
 	require.Contains(t, got.out, "shards")
 	require.Equal(t, exitOK, starter(t, "watch", "in-bulk").code)
