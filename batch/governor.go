@@ -139,7 +139,7 @@ func (l *Ledger) Told(holder string) {
 
 // Gone is the answer to a lease that could not be announced: its bulk run is no
 // more. What the run waits for is dropped, and the lease taken back with what it
-// would have used. A lease announced before may be in use: the sweep judges it.
+// would have used. A lease announced before may be in use: reaping judges it.
 func (l *Ledger) Gone(lease Lease) {
 	l.drop(lease.RunID)
 	i := l.lease(lease.Holder)

@@ -72,7 +72,7 @@ func (m *market) end(*rapid.T) {
 	case 1:
 		require.True(m.t, m.b.Refused(batch.Refusal{Holder: lease.Holder, Reason: "token_limit_exceeded"}, m.b.now))
 	case 2:
-		require.Len(m.t, m.b.Sweep(map[string]batch.RunStatus{lease.Holder: batch.RunClosed}, m.b.now), 1)
+		require.Len(m.t, m.b.Reap(map[string]batch.RunStatus{lease.Holder: batch.RunClosed}, m.b.now), 1)
 	}
 	m.live = append(m.live[:i:i], m.live[i+1:]...)
 	m.grant()

@@ -125,7 +125,7 @@ func TestRefusalsThatTeachNothing(t *testing.T) {
 	require.Equal(t, before, b.Ledger)
 }
 
-func TestSweep(t *testing.T) {
+func TestReap(t *testing.T) {
 	const open, closed, missing = batch.RunOpen, batch.RunClosed, batch.RunMissing
 	for name, tc := range map[string]struct {
 		seen     bool // the holder was found open before
@@ -150,13 +150,13 @@ func TestSweep(t *testing.T) {
 			b.granted()
 			require.Equal(t, []string{"a", "a1", "b"}, b.Watched())
 			if tc.seen {
-				require.Empty(t, b.Sweep(map[string]batch.RunStatus{"a1": open}, b.now))
+				require.Empty(t, b.Reap(map[string]batch.RunStatus{"a1": open}, b.now))
 			}
 			asked := b.now
 			if tc.late {
 				asked = asked.Add(-time.Second)
 			}
-			got := b.Sweep(map[string]batch.RunStatus{"a1": tc.holder, "a": tc.run}, asked)
+			got := b.Reap(map[string]batch.RunStatus{"a1": tc.holder, "a": tc.run}, asked)
 			require.Equal(t, tc.returned, len(got) == 1)
 			require.Equal(t, tc.returned, len(b.Leases) == 0)
 			waits := len(b.Waiting("a", b.now)) == 1

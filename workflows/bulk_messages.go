@@ -87,7 +87,7 @@ func (b *bulk) drain(ctx workflow.Context) {
 }
 
 // granted takes a lease. One for a unit that wants none any more is given back
-// by the governor's own sweep: its holder never appears.
+// by the governor's own reaping: its holder never appears.
 func (b *bulk) granted(ctx workflow.Context, g batch.LeaseGranted) {
 	u := b.byID(g.Holder)
 	switch {

@@ -39,9 +39,9 @@ type governor struct {
 
 	idleSince time.Time // zero: not idle
 
-	sweepAt time.Time
-	asked   time.Time       // when the sweep under way was begun
-	sweep   workflow.Future // nil: none is under way
+	reapAt  time.Time
+	asked   time.Time       // when the reaping under way was begun
+	reaping workflow.Future // nil: none is under way
 
 	timer     workflow.Future // nil: none is set
 	timerAt   time.Time
@@ -53,7 +53,7 @@ func newGovernor(ctx workflow.Context, in batch.GovernorInput) *governor {
 		in: in, ledger: in.Ledger, self: workflow.GetInfo(ctx).WorkflowExecution.ID, log: workflow.GetLogger(ctx),
 		asks: workflow.GetSignalChannel(ctx, batch.SignalLease), releases: workflow.GetSignalChannel(ctx, batch.SignalRelease),
 		refusals: workflow.GetSignalChannel(ctx, batch.SignalRefused),
-		sweepAt:  workflow.Now(ctx).Add(batch.SweepEvery),
+		reapAt:   workflow.Now(ctx).Add(batch.ReapEvery),
 	}
 	if g.ledger == nil {
 		g.ledger = &batch.Ledger{Capacity: in.Capacity}
@@ -70,7 +70,7 @@ func (g *governor) serve(ctx workflow.Context) error {
 		if g.over(workflow.Now(ctx)) {
 			return nil
 		}
-		if g.sweep == nil && workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+		if g.reaping == nil && workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			next := g.in
 			next.Capacity, next.Ledger = g.ledger.Capacity, g.ledger
 			return workflow.NewContinueAsNewError(ctx, batch.WorkflowGovernor, next)
@@ -112,32 +112,32 @@ func (g *governor) tell(ctx workflow.Context) (ok bool) {
 // goes on beside everything else.
 func (g *governor) look(ctx workflow.Context) {
 	now := workflow.Now(ctx)
-	if g.sweep != nil && g.sweep.IsReady() {
-		g.takeSweep(ctx)
-		g.sweep, g.sweepAt = nil, now.Add(batch.SweepEvery)
+	if g.reaping != nil && g.reaping.IsReady() {
+		g.takeReap(ctx)
+		g.reaping, g.reapAt = nil, now.Add(batch.ReapEvery)
 	}
-	if g.sweep != nil || now.Before(g.sweepAt) {
+	if g.reaping != nil || now.Before(g.reapAt) {
 		return
 	}
-	g.sweepAt = now.Add(batch.SweepEvery)
+	g.reapAt = now.Add(batch.ReapEvery)
 	if ids := g.ledger.Watched(); len(ids) > 0 {
 		g.asked = now
-		g.sweep = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, quickRead("do the holders still live")),
+		g.reaping = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, quickRead("do the holders still live")),
 			act.Holders, activities.HoldersInput{WorkflowIDs: ids})
 	}
 }
 
-func (g *governor) takeSweep(ctx workflow.Context) {
+func (g *governor) takeReap(ctx workflow.Context) {
 	var out activities.HoldersOutput
-	if err := g.sweep.Get(ctx, &out); err != nil {
-		g.log.Warn("sweep", "error", err) // the next one may do better
+	if err := g.reaping.Get(ctx, &out); err != nil {
+		g.log.Warn("reap", "error", err) // the next one may do better
 		return
 	}
 	seen := make(map[string]batch.RunStatus, len(out.Holders))
 	for _, h := range out.Holders {
 		seen[h.WorkflowID] = h.Status
 	}
-	for _, lease := range g.ledger.Sweep(seen, g.asked) {
+	for _, lease := range g.ledger.Reap(seen, g.asked) {
 		g.log.Info("a lease was left behind", "run", lease.RunID, "holder", lease.Holder)
 	}
 }

@@ -59,13 +59,13 @@ func (g *governor) endsAt() time.Time {
 	return end
 }
 
-// rest waits until a signal comes, the sweep has its answer, or the timer fires:
-// when a window frees, a sweep is due, or an idle governor ends.
+// rest waits until a signal comes, the reaping has its answer, or the timer fires:
+// when a window frees, a reaping is due, or an idle governor ends.
 func (g *governor) rest(ctx workflow.Context) error {
 	at, what := g.nextWake(workflow.Now(ctx))
 	g.setTimer(ctx, at, what)
 	return workflow.Await(ctx, func() bool {
-		return g.called() || g.timer != nil && g.timer.IsReady() || g.sweep != nil && g.sweep.IsReady()
+		return g.called() || g.timer != nil && g.timer.IsReady() || g.reaping != nil && g.reaping.IsReady()
 	})
 }
 
@@ -74,8 +74,8 @@ func (g *governor) nextWake(now time.Time) (time.Time, string) {
 		return g.endsAt(), "nobody needs capacity"
 	}
 	at, what := g.ledger.NextFree(now), "capacity frees"
-	if g.sweep == nil && (at.IsZero() || g.sweepAt.Before(at)) {
-		at, what = g.sweepAt, "do the holders still live"
+	if g.reaping == nil && (at.IsZero() || g.reapAt.Before(at)) {
+		at, what = g.reapAt, "do the holders still live"
 	}
 	return at, what
 }

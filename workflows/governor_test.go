@@ -29,7 +29,7 @@ type office struct {
 	at     []time.Duration // when each was
 	gone   map[string]bool // bulk runs that cannot be reached
 	status map[string]batch.RunStatus
-	sweeps [][]string
+	reaps  [][]string
 	down   error
 }
 
@@ -55,7 +55,7 @@ func newOffice(t *testing.T) *office {
 		})
 	o.env.OnActivity("Holders", mock.Anything, mock.Anything).Return(
 		func(_ context.Context, in activities.HoldersInput) (activities.HoldersOutput, error) {
-			o.sweeps = append(o.sweeps, in.WorkflowIDs)
+			o.reaps = append(o.reaps, in.WorkflowIDs)
 			out := activities.HoldersOutput{}
 			for _, id := range in.WorkflowIDs {
 				if status := o.status[id]; status != "" {
@@ -143,7 +143,7 @@ func TestGovernorGrantsAtOnceAndInTurns(t *testing.T) {
 	o.serve(batch.Capacity{MaxLive: 2})
 	require.Equal(t, []string{"a1", "a2", "a3", "b1"}, o.told)
 	require.Equal(t, []time.Duration{time.Second, time.Second, 2 * time.Minute, 3 * time.Minute}, o.at)
-	require.Empty(t, o.sweeps)
+	require.Empty(t, o.reaps)
 	require.Equal(t, 64*time.Minute, o.since(), "it ends when it was idle for an hour")
 }
 
@@ -215,11 +215,11 @@ func TestADeadHolderGivesItsLeaseBack(t *testing.T) {
 	o.release(time.Hour, "a2")
 	o.serve(batch.Capacity{MaxLive: 1})
 	require.Equal(t, []string{"a1", "a2"}, o.told)
-	require.Equal(t, 20*time.Minute, o.at[1], "at the second sweep")
-	require.Equal(t, []string{"a", "a1"}, o.sweeps[0])
+	require.Equal(t, 20*time.Minute, o.at[1], "at the second reaping")
+	require.Equal(t, []string{"a", "a1"}, o.reaps[0])
 }
 
-func TestASweepThatFailsIsMadeAgain(t *testing.T) {
+func TestAReapingThatFailsIsMadeAgain(t *testing.T) {
 	o := newOffice(t)
 	o.down = errors.New("no route")
 	o.ask(time.Minute, "a", 1)
@@ -230,8 +230,8 @@ func TestASweepThatFailsIsMadeAgain(t *testing.T) {
 	})
 	o.serve(batch.Capacity{})
 	require.Equal(t, []string{"a1", "b1"}, o.told)
-	require.Equal(t, 10*time.Minute+time.Second, o.at[1], "nobody waits for a sweep")
-	require.Len(t, o.sweeps, 4, "three tries and a new sweep")
+	require.Equal(t, 10*time.Minute+time.Second, o.at[1], "nobody waits for a reaping")
+	require.Len(t, o.reaps, 4, "three tries and a new reaping")
 }
 
 func TestABulkRunThatIsGone(t *testing.T) {

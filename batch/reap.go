@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// SweepEvery is how often a governor looks whether its holders still live. It
+// ReapEvery is how often a governor looks whether its holders still live. It
 // bounds how long a lease is lost whose holder was killed.
-const SweepEvery = 10 * time.Minute
+const ReapEvery = 10 * time.Minute
 
 // RunStatus is what the server says of a workflow.
 type RunStatus string
@@ -19,7 +19,7 @@ const (
 	RunMissing RunStatus = "missing" // never started, or no longer retained
 )
 
-// Watched are the workflows that a sweep asks about, sorted: the holders, their
+// Watched are the workflows that reaping asks about, sorted: the holders, their
 // bulk runs, and the runs that wait.
 func (l *Ledger) Watched() []string {
 	var ids []string
@@ -33,10 +33,10 @@ func (l *Ledger) Watched() []string {
 	return slices.Compact(ids)
 }
 
-// Sweep takes the answers of the server to a question asked at a time, returns
+// Reap takes the answers of the server to a question asked at a time, returns
 // the leases that nobody will return any more and drops what closed runs wait
 // for. A workflow without an answer, and what came after the question, stays.
-func (l *Ledger) Sweep(seen map[string]RunStatus, asked time.Time) []Lease {
+func (l *Ledger) Reap(seen map[string]RunStatus, asked time.Time) []Lease {
 	over := func(id string) bool { return seen[id] == RunClosed || seen[id] == RunMissing }
 	var returned, held []Lease
 	for _, lease := range l.Leases {
