@@ -57,6 +57,18 @@ type Survey struct {
 	InputTokens, MaxOutputTokens int64
 }
 
+// Batches is how many shards have rows to send; the bad rows of the others are
+// all that there is of them.
+func (s Survey) Batches() int {
+	n := 0
+	for _, shard := range s.Shards {
+		if shard.Rows > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // Shard is a contiguous byte range of the input, its blank and bad lines included.
 type Shard struct {
 	// Number counts from 1 in input order.

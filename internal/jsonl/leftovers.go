@@ -53,9 +53,16 @@ type LeftoverTally struct {
 	// Failed counts the rows that failed for good, Retry those worth another try.
 	Failed, Retry Classes
 	// Pieces is the leftovers of each piece.
-	Pieces []Span
+	Pieces []Leftover
 	// Causes says why rows failed for good: the first 32, then OtherCauses.
 	Causes map[string]int64
+}
+
+// Leftover is what one piece left over.
+type Leftover struct {
+	Span
+	// InputTokens and MaxOutputTokens are estimates for its rows, as in a Survey.
+	InputTokens, MaxOutputTokens int64
 }
 
 // Span is a byte range that holds whole lines, and how many.
@@ -68,7 +75,7 @@ func (l Leftovers) Run(ctx context.Context) (LeftoverTally, error) {
 	if l.Failures == nil && !knownClass(l.Absent.Class) {
 		return LeftoverTally{}, fmt.Errorf("leftovers: %q is no class for a row without an answer", l.Absent.Class)
 	}
-	s := &sieve{Leftovers: l, why: newFailureReader(), out: buffered(l.Output), causes: causes{}, piece: -1}
+	s := &sieve{Leftovers: l, why: newFailureReader(), kept: newRowReader(nil), out: buffered(l.Output), causes: causes{}, piece: -1}
 	from := reading{ctx: ctx, maxLine: lineLimit(l.MaxLine), tell: s.tell}
 	s.walk = from.walk(l.Input, l.Skip, l.FirstLine)
 	s.failures = from.feed("failures", l.Failures, s.why.read)

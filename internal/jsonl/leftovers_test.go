@@ -53,7 +53,7 @@ func TestLeftovers(t *testing.T) {
 	require.Equal(t, rows("b", "e", "f"), out)
 	require.Equal(t, jsonl.LeftoverTally{
 		Rows: 7, Answered: 2, Retry: all, Failed: jsonl.Classes{RowError: 1, Cancelled: 1},
-		Pieces: []jsonl.Span{{Length: int64(len(out)), Rows: 3}},
+		Pieces: []jsonl.Leftover{{Span: jsonl.Span{Length: int64(len(out)), Rows: 3}, InputTokens: 36, MaxOutputTokens: 27}},
 		Causes: map[string]int64{"http_400 invalid_request_error": 1, "batch_cancelled": 1},
 	}, tally)
 
@@ -86,9 +86,13 @@ func TestLeftoversOfPieces(t *testing.T) {
 	)
 	input, size := rows("a", "b", "c", "d", "e"), int64(len(rows("a")))
 	tally, _ := leftovers(t, jsonl.Leftovers{Pieces: []int64{2, 0, 1, 2, 0}}, input, failures)
+	var spans []jsonl.Span
+	for _, p := range tally.Pieces {
+		spans = append(spans, p.Span)
+	}
 	require.Equal(t, []jsonl.Span{
 		{Length: size, Rows: 1}, {Offset: size}, {Offset: size}, {Offset: size, Length: 2 * size, Rows: 2}, {Offset: 3 * size},
-	}, tally.Pieces)
+	}, spans)
 
 	for want, pieces := range map[string][]int64{
 		"input line 5: the pieces have fewer rows":        {2, 2},
@@ -101,7 +105,7 @@ func TestLeftoversOfPieces(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	tally, _ = leftovers(t, jsonl.Leftovers{Absent: jsonl.Absent{Class: jsonl.ClassMissing}}, "", "")
-	require.Equal(t, []jsonl.Span{{}}, tally.Pieces, "no rows are one empty piece")
+	require.Equal(t, []jsonl.Leftover{{}}, tally.Pieces, "no rows are one empty piece")
 }
 
 // The rows are walked without those that were set aside; lines of other parts
@@ -166,4 +170,22 @@ func TestClean(t *testing.T) {
 
 	_, err = jsonl.Clean{Input: strings.NewReader(input), MaxLine: 512}.Run(t.Context())
 	require.ErrorContains(t, err, "clean: input line 5: longer than 512 bytes")
+}
+
+// What is left over is estimated as the survey has estimated all of it.
+func TestLeftoversSayWhatTheyMayCost(t *testing.T) {
+	row := func(id, body string) string {
+		return `{"custom_id":"` + id + `","method":"POST","url":"/v1/responses","body":` + body + "}\n"
+	}
+	input := row("a", `{"max_output_tokens":100}`) + row("b", `{"max_tokens":7}`) + row("c", `{"input":"say a lot"}`) + row("d", `{"max_tokens":1000}`)
+	failures := lines(
+		failedLine("a", jsonl.ClassMissing, 1, "null", "null"),
+		failedLine("b", jsonl.ClassMissing, 2, "null", "null"),
+		failedLine("c", jsonl.ClassMissing, 3, "null", "null"),
+	)
+	tally, _ := leftovers(t, jsonl.Leftovers{Pieces: []int64{1, 3}}, input, failures)
+	require.EqualValues(t, 7, tally.Pieces[0].InputTokens, "25 bytes")
+	require.EqualValues(t, 100, tally.Pieces[0].MaxOutputTokens)
+	require.EqualValues(t, 4+6, tally.Pieces[1].InputTokens, "16 and 21 bytes")
+	require.EqualValues(t, 7, tally.Pieces[1].MaxOutputTokens, "of the row that says so, and not of the one that is answered")
 }

@@ -181,7 +181,7 @@ func (s *simulation) sift(unit []*modelShard, pieces []int64, input string, got 
 	require.NoError(s, err)
 	require.Equal(s, tally.Rows, tally.Answered+tally.Failed.Total()+tally.Retry.Total())
 	for i, shard := range unit {
-		shard.left = part(out.String(), tally.Pieces[i])
+		shard.left = part(out.String(), tally.Pieces[i].Span)
 		var want strings.Builder
 		for _, e := range shard.entries {
 			if e.open {

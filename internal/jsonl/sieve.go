@@ -11,6 +11,7 @@ type sieve struct {
 	walk     *rowWalk
 	failures *feed
 	why      *failureReader
+	kept     *rowReader
 	out      *bufio.Writer
 	tally    LeftoverTally
 	causes   causes
@@ -76,8 +77,21 @@ func (s *sieve) keep(text []byte) error {
 	piece := &s.tally.Pieces[s.piece]
 	piece.Length += size
 	piece.Rows++
+	cost := s.cost(text)
+	piece.InputTokens += cost.input
+	piece.MaxOutputTokens += cost.output
 	s.offset += size
 	return writeLine(s.out, text)
+}
+
+// cost is what sending a leftover once more may cost. Leftovers alone are read
+// whole for it; one that does not read well, though it was checked before it was
+// sent, is estimated by its size: an estimate stops nothing.
+func (s *sieve) cost(text []byte) tokens {
+	if s.kept.read(text) != nil {
+		return tokens{input: tokensOf(int64(len(text)))}
+	}
+	return s.kept.row.tokens()
 }
 
 // enterPiece finds the piece of the next row.
@@ -101,7 +115,7 @@ func (s *sieve) enterPiece() error {
 
 func (s *sieve) beginPiece() {
 	s.piece++
-	s.tally.Pieces = append(s.tally.Pieces, Span{Offset: s.offset})
+	s.tally.Pieces = append(s.tally.Pieces, Leftover{Span: Span{Offset: s.offset}})
 }
 
 // endPieces makes sure that every piece had its rows.
