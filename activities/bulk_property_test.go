@@ -30,11 +30,12 @@ func TestBulkStepsAgainstAModel(t *testing.T) {
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
-		m := &model{w: w, rt: rt, prefix: fmt.Sprintf("bulk-%d", run), fate: map[string]fate{}}
+		m := &model{w: w, rt: rt, files: batch.Files{Prefix: fmt.Sprintf("bulk-%d", run), Token: "run"}, fate: map[string]fate{}}
 		m.write()
 		m.survey()
 		for m.round = 1; ; m.round++ {
-			if m.sendAll() == 0 || m.round == 3 {
+			m.sendAll()
+			if m.left == 0 || m.round == 3 {
 				break
 			}
 			m.plan()
@@ -54,13 +55,16 @@ type fate struct {
 type model struct {
 	w      *world
 	rt     *rapid.T
-	prefix string
+	files  batch.Files
 	text   string
 	ids    []string // of every row, in order; empty for an invalid one
 	fate   map[string]fate
 	found  activities.SurveyOutput
 	round  int
-	units  int
+	units  int // of the round
+	counts batch.BulkCounts
+	left   int64 // rows that the round left over
+	past   []int // units settled, by round
 }
 
 func (m *model) write() {
@@ -83,44 +87,48 @@ func (m *model) write() {
 		m.ids = append(m.ids, id)
 	}
 	m.text = b.String()
-	m.w.put(m.prefix+"/in.jsonl", m.text)
+	m.w.put(m.job().Input, m.text)
 }
 
 func (m *model) survey() {
-	m.found = must(m.w, m.w.acts.Survey, activities.SurveyInput{Prefix: m.prefix, Job: m.job()})
+	m.found = must(m.w, m.w.acts.Survey, activities.SurveyInput{Files: m.files, Job: m.job()})
 	m.w.fresh()
 	require.Empty(m.rt, m.found.Rejected)
-	m.units = m.found.Shards
+	m.units = m.found.Batches
+	m.counts = batch.BulkCounts{Invalid: m.found.Invalid, Open: m.found.Facts.Rows - m.found.Invalid}
 }
 
 func (m *model) job() batch.Job {
-	j := batch.Job{Input: m.prefix + "/in.jsonl"}.WithDefaults()
+	j := batch.Job{Input: m.files.Part("in.jsonl")}.WithDefaults()
 	j.OnBadRows = batch.QuarantineBadRows
 	j.MaxRowsPerBatch = int64(5)
 	return j
 }
 
-// sendAll sends every unit of the round, and gives how many rows are left over.
-func (m *model) sendAll() int64 {
-	left, offset := int64(0), int64(0)
-	for read := 0; read < m.units; {
-		page := must(m.w, m.w.acts.ReadPlan, activities.ReadPlanInput{Prefix: m.prefix, Round: m.round, Offset: offset, Count: 3})
+// sendAll sends every unit of the round.
+func (m *model) sendAll() {
+	m.left = 0
+	settled, offset := 0, int64(0)
+	for settled < m.units {
+		page := must(m.w, m.w.acts.ReadPlan, activities.ReadPlanInput{Files: m.files, Round: m.round, Offset: offset, Count: 3})
 		m.w.fresh()
 		require.NotEmpty(m.rt, page.Units)
 		for _, u := range page.Units {
 			if u.Rows > 0 {
-				left += m.send(u)
+				m.send(u)
+				settled++
 			}
 		}
-		read, offset = read+len(page.Units), page.Next
+		offset = page.Next
 	}
-	return left
+	m.past = append(m.past, settled)
 }
 
 // send stands for a batch workflow: it joins made-up answers to the unit's rows.
-func (m *model) send(u batch.Unit) int64 {
+func (m *model) send(u batch.Unit) {
 	w := m.w
-	ready := must(w, w.acts.Prepare, activities.PrepareInput{Prefix: m.prefix, Round: m.round, Unit: u, Try: 1, Input: m.job().Input, WorkflowID: "new"})
+	try := rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(m.rt, "try") // the first found no room
+	ready := must(w, w.acts.Prepare, activities.PrepareInput{Files: m.files, Round: m.round, Unit: u, Try: try, Input: m.job().Input, WorkflowID: "new"})
 	w.fresh()
 	rows := m.text
 	if ready.Key != "" {
@@ -131,18 +139,23 @@ func (m *model) send(u batch.Unit) int64 {
 	}
 	outcome := rapid.SampledFrom([]batch.Outcome{
 		batch.OutcomeCompleted, batch.OutcomeCompleted, batch.OutcomeCompleted, batch.OutcomeExpired, batch.OutcomeUpstreamFailed, batch.OutcomeRejected,
+		batch.OutcomeCancelled, batch.OutcomeResultsUnavailable, batch.OutcomeSubmissionUnknown,
 	}).Draw(m.rt, "outcome")
 	finished := batch.Finished{WorkflowID: "new", BatchID: fmt.Sprintf("batch_%d_%d", m.round, u.Number), Outcome: outcome}
 	switch outcome {
 	case batch.OutcomeRejected:
 		m.decide(rows, fate{class: batch.ClassRowError, round: m.round})
+	case batch.OutcomeCancelled: // before it had any results
+		m.decide(rows, fate{class: batch.ClassCancelled, round: m.round})
+	case batch.OutcomeResultsUnavailable, batch.OutcomeSubmissionUnknown: // it may have been paid for
+		m.decide(rows, fate{class: batch.ClassMissing, round: m.round})
 	case batch.OutcomeUpstreamFailed:
 		m.decide(rows, fate{class: batch.ClassMissing, round: m.round, again: true})
 	default:
-		m.answer(u, rows, finished)
+		m.answer(u, try, rows, finished)
 	}
 	out := must(w, w.acts.SettleUnit, activities.SettleUnitInput{
-		Prefix: m.prefix, Round: m.round, Unit: u, Try: 1, Input: m.job().Input, Finished: finished, RowsPerPage: 10,
+		Files: m.files, Round: m.round, Unit: u, Try: try, Input: m.job().Input, Finished: finished, RowsPerPage: 10,
 	})
 	w.fresh()
 	require.Equal(m.rt, u.Rows, out.Counts.Sum())
@@ -153,7 +166,9 @@ func (m *model) send(u batch.Unit) int64 {
 		}
 	}
 	require.Equal(m.rt, again, out.Counts.Open)
-	return out.Counts.Open
+	m.left += again
+	m.counts = m.counts.Plus(out.Counts)
+	m.counts.Open -= u.Rows
 }
 
 // decide gives every row of a unit the same fate.
@@ -166,7 +181,7 @@ func (m *model) decide(rows string, f fate) {
 }
 
 // answer makes up the provider's lines and writes the unit's own results.
-func (m *model) answer(u batch.Unit, rows string, f batch.Finished) {
+func (m *model) answer(u batch.Unit, try int, rows string, f batch.Finished) {
 	var output bytes.Buffer
 	for line := range strings.SplitSeq(rows, "\n") {
 		id := idOf(line)
@@ -189,15 +204,17 @@ func (m *model) answer(u batch.Unit, rows string, f batch.Finished) {
 		absent = jsonl.ClassExpired
 	}
 	var results, failures bytes.Buffer
-	_, err := jsonl.Join{
+	tally, err := jsonl.Join{
 		Input: strings.NewReader(rows), Absent: absent, Results: &results, Failures: &failures,
 		Answers: []jsonl.Source{{R: bytes.NewReader(output.Bytes()), Size: int64(output.Len()), Name: "output"}},
 	}.Run(m.w.t.Context())
 	require.NoError(m.rt, err)
-	prefix := batch.UnitPrefix(m.prefix, m.round, u.Number, 1)
+	prefix := m.files.Unit(m.round, u.Number, try)
 	m.w.put(path.Join(prefix, batch.FileResults), results.String())
 	m.w.put(path.Join(prefix, batch.FileFailures), failures.String())
-	raw, err := json.Marshal(batch.Manifest{BatchIDs: []string{f.BatchID}, Outcome: f.Outcome})
+	raw, err := json.Marshal(batch.Manifest{
+		BatchIDs: []string{f.BatchID}, Outcome: f.Outcome, Counts: batch.ManifestCounts{Rows: tally.Rows, Succeeded: tally.Succeeded},
+	})
 	require.NoError(m.rt, err)
 	m.w.put(path.Join(prefix, batch.FileManifest), string(raw))
 }
@@ -214,7 +231,7 @@ func idOf(line string) string {
 
 func (m *model) plan() {
 	out := must(m.w, m.w.acts.PlanRound, activities.PlanRoundInput{
-		Prefix: m.prefix, Round: m.round + 1, Units: m.units, Limits: batch.UnitLimits{MaxRows: 5, MaxBytes: 1 << 20},
+		Files: m.files, Round: m.round + 1, Rows: m.left, Limits: batch.UnitLimits{MaxRows: 5, MaxBytes: 1 << 20},
 	})
 	m.w.fresh()
 	m.units = out.Units
@@ -222,28 +239,30 @@ func (m *model) plan() {
 
 func (m *model) publish() {
 	w := m.w
-	planned := must(w, w.acts.PlanFinal, activities.PlanFinalInput{Prefix: m.prefix, Rounds: m.round})
+	planned := must(w, w.acts.PlanFinal, activities.PlanFinalInput{Files: m.files, Settled: m.past})
 	w.fresh()
 	require.Equal(m.rt, m.found.Shards, planned.Shards)
 	offset := int64(0)
 	for done := 0; done < planned.Shards; {
 		out := must(w, w.acts.PublishShards, activities.PublishShardsInput{
-			Prefix: m.prefix, Input: m.job().Input, Offset: offset, Count: 2, Unsent: batch.Absence{Class: batch.ClassCancelled, Cause: "not sent"},
+			Files: m.files, Input: m.job().Input, Offset: offset, Count: 2, Unsent: batch.Absence{Class: batch.ClassCancelled, Cause: "not sent"},
 		})
 		w.fresh()
 		done, offset = done+out.Shards, out.Next
 	}
-	out := must(w, w.acts.PublishManifest, activities.PublishManifestInput{Prefix: m.prefix, Shards: planned.Shards, Rows: int64(len(m.ids))})
+	out := must(w, w.acts.PublishManifest, activities.PublishManifestInput{
+		Files: m.files, Shards: planned.Shards, Rows: int64(len(m.ids)), Settled: batch.Settled{Counts: m.counts},
+	})
 	w.fresh()
 	require.NoError(m.rt, out.Counts.Conserve(int64(len(m.ids))))
 }
 
 // check compares the final files with the model, row by row.
 func (m *model) check() {
-	man := manifest(m.w.t, m.w.text(path.Join(m.prefix, batch.FileManifest)))
+	man := manifest(m.w.t, m.w.text(m.files.Manifest()))
 	var answered, others []string
 	for _, f := range man.Files {
-		for line := range strings.SplitSeq(strings.TrimSpace(m.w.text(path.Join(m.prefix, f.Name))), "\n") {
+		for line := range strings.SplitSeq(strings.TrimSpace(m.w.text(m.files.Part(f.Name))), "\n") {
 			switch {
 			case line == "":
 			case strings.HasPrefix(f.Name, batch.FolderResults):

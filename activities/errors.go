@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -46,6 +47,8 @@ func translate(err error) error {
 		return nil
 	case errors.As(err, &app), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.Is(err, errLost):
+		return fault(batch.KindResultsUnavailable, err)
 	case errors.Is(err, errInputChanged):
 		return fault(batch.KindInputInvalid, err)
 	case errors.Is(err, blobstore.ErrNotFound), errors.Is(err, blobstore.ErrNotAllowed), errors.Is(err, blobstore.ErrBadKey):
@@ -55,6 +58,18 @@ func translate(err error) error {
 		return fault(gatewayKind(ge), err)
 	}
 	return fault(batch.KindStoreUnavailable, err)
+}
+
+var errLost = errors.New("what this run has written is gone or has changed")
+
+// lost marks the error of reading what this run has written before, and says
+// what it tells of: trying again does not help, and going on without it would
+// report rows that were paid for as never sent.
+func lost(err error, format string, args ...any) error {
+	if errors.Is(err, blobstore.ErrNotFound) || errors.Is(err, batch.ErrBroken) {
+		return fmt.Errorf(format+": %w: %w", append(args, errLost, err)...)
+	}
+	return err
 }
 
 func gatewayKind(ge *gateway.Error) batch.FailureKind {

@@ -3,9 +3,9 @@ package activities
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 
 	"batchkeeper/batch"
@@ -14,9 +14,10 @@ import (
 // PublishManifestInput is what the manifest of a bulk run says, but for what the
 // records of its shards tell.
 type PublishManifestInput struct {
-	Prefix   string         `json:"prefix"`
+	batch.Files
 	Shards   int            `json:"shards"`
 	Rows     int64          `json:"rows"` // that the survey counted, good and bad
+	Settled  batch.Settled  `json:"settled"`
 	Manifest batch.Manifest `json:"manifest"`
 }
 
@@ -33,13 +34,14 @@ func (a *Activities) PublishManifest(ctx context.Context, in PublishManifestInpu
 	defer stop()
 	m := in.Manifest
 	var counts batch.BulkCounts
+	unsent := int64(0)
 	seen := map[string]bool{}
 	for shard := 1; shard <= in.Shards; shard++ {
-		part, err := readJSON[finalShard](ctx, a, batch.FinalKey(in.Prefix, shard))
+		part, err := readJSON[finalShard](ctx, a, in.Final(shard))
 		if err != nil {
-			return PublishManifestOutput{}, translate(err)
+			return PublishManifestOutput{}, translate(lost(err, "shard %d was published: its record %s", shard, in.Final(shard)))
 		}
-		counts = counts.Plus(part.Counts)
+		counts, unsent = counts.Plus(part.Counts), unsent+part.Unsent
 		m.Files = append(m.Files, part.Files...)
 		for _, id := range part.Batches {
 			if !seen[id] {
@@ -52,8 +54,8 @@ func (a *Activities) PublishManifest(ctx context.Context, in PublishManifestInpu
 		m.Usage.TotalTokens += part.Usage.TotalTokens
 		h.set(shard)
 	}
-	if err := counts.Conserve(in.Rows); err != nil {
-		return PublishManifestOutput{}, fault(batch.KindInputInvalid, fmt.Errorf("the result is not published: %w", err))
+	if err := errors.Join(counts.Conserve(in.Rows), in.Settled.Agree(counts, unsent)); err != nil {
+		return PublishManifestOutput{}, fault(batch.KindResultsUnavailable, fmt.Errorf("the result is not published: %w", err))
 	}
 	slices.Sort(m.BatchIDs)
 	m.Version, m.Input.Rows, m.Counts = 1, in.Rows, manifestCounts(counts)
@@ -61,7 +63,7 @@ func (a *Activities) PublishManifest(ctx context.Context, in PublishManifestInpu
 	if err != nil {
 		return PublishManifestOutput{}, fmt.Errorf("manifest: %w", err)
 	}
-	ref, err := a.store.WriteAtomic(ctx, path.Join(in.Prefix, batch.FileManifest), func(w io.Writer) error {
+	ref, err := a.store.WriteAtomic(ctx, in.Files.Manifest(), func(w io.Writer) error {
 		_, err := w.Write(append(raw, '\n'))
 		return err
 	})

@@ -2,24 +2,21 @@ package activities
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 
 	"batchkeeper/batch"
-	"batchkeeper/internal/blobstore"
 )
 
 // ReadPlanInput asks for the next units of a round.
 type ReadPlanInput struct {
-	Prefix string `json:"prefix"`
-	Round  int    `json:"round"`
-	Offset int64  `json:"offset"`
-	Count  int    `json:"count"`
+	batch.Files
+	Round  int   `json:"round"`
+	Offset int64 `json:"offset"`
+	Count  int   `json:"count"`
 }
 
-// ReadPlanOutput are the units, and where those after them begin.
+// ReadPlanOutput are the units, and where those after them begin. What a unit is
+// made of stays in the plan: it may be a thousand pieces.
 type ReadPlanOutput struct {
 	Units []batch.Unit `json:"units"`
 	Next  int64        `json:"next"`
@@ -27,17 +24,43 @@ type ReadPlanOutput struct {
 
 // ReadPlan reads a part of a round's plan. It only reads.
 func (a *Activities) ReadPlan(ctx context.Context, in ReadPlanInput) (ReadPlanOutput, error) {
-	units, next, err := readLines[batch.Unit](ctx, a, batch.PlanKey(in.Prefix, in.Round), in.Offset, in.Count)
-	return ReadPlanOutput{Units: units, Next: next}, translate(err)
+	var out ReadPlanOutput
+	var err error
+	out.Next, err = readLines(ctx, a, in.Plan(in.Round), in.Offset, func(at int64, u batch.PlannedUnit) (bool, error) {
+		u.At = at
+		out.Units = append(out.Units, u.Unit)
+		return len(out.Units) < in.Count, nil
+	})
+	return out, translate(err)
+}
+
+// planned is what a unit is made of.
+func (a *Activities) planned(ctx context.Context, f batch.Files, round int, u batch.Unit) (batch.PlannedUnit, error) {
+	if u.Shard != nil {
+		return batch.PlannedUnit{Unit: u}, nil
+	}
+	var found batch.PlannedUnit
+	_, err := readLines(ctx, a, f.Plan(round), u.At, func(_ int64, p batch.PlannedUnit) (bool, error) {
+		found = p
+		return false, nil
+	})
+	if err == nil {
+		err = found.Check(u)
+	}
+	if err != nil {
+		return found, lost(err, "round %d, unit %d: what it is made of", round, u.Number)
+	}
+	found.At = u.At
+	return found, nil
 }
 
 // ReadPagesInput asks for some pages of a settled unit.
 type ReadPagesInput struct {
-	Prefix string `json:"prefix"`
-	Round  int    `json:"round"`
-	Unit   int    `json:"unit"`
-	From   int    `json:"from"` // the first, from 1
-	Count  int    `json:"count"`
+	batch.Files
+	Round int `json:"round"`
+	Unit  int `json:"unit"`
+	From  int `json:"from"` // the first, from 1
+	Count int `json:"count"`
 }
 
 // ReadPagesOutput says where the pages are.
@@ -47,7 +70,7 @@ type ReadPagesOutput struct {
 
 // ReadPages finds pages in the record of a settled unit. It only reads.
 func (a *Activities) ReadPages(ctx context.Context, in ReadPagesInput) (ReadPagesOutput, error) {
-	record, err := a.record(ctx, in.Prefix, in.Round, in.Unit)
+	record, err := a.record(ctx, in.Files, in.Round, in.Unit)
 	if err != nil {
 		return ReadPagesOutput{}, translate(err)
 	}
@@ -57,10 +80,11 @@ func (a *Activities) ReadPages(ctx context.Context, in ReadPagesInput) (ReadPage
 
 // PlanRoundInput asks for the plan of a round, made from what the round before left over.
 type PlanRoundInput struct {
-	Prefix string           `json:"prefix"`
+	batch.Files
 	Round  int              `json:"round"`
-	Units  int              `json:"units"` // of the round before
 	Limits batch.UnitLimits `json:"limits"`
+	// Rows is how many were left over, as the run counted them while it settled.
+	Rows int64 `json:"rows"`
 }
 
 // PlanRoundOutput is how much there is to do.
@@ -71,65 +95,45 @@ type PlanRoundOutput struct {
 }
 
 // PlanRound packs what the units of the round before left over into as few
-// units as the limits allow. It reads their records, not their rows, and may be
-// repeated: the same records give the same plan.
+// units as the limits allow. All of them were settled: one without a record is
+// an error, since what it left over, and what was paid for, would be forgotten.
+// It reads their records, not their rows, and may be repeated: the same records
+// give the same plan.
 func (a *Activities) PlanRound(ctx context.Context, in PlanRoundInput) (PlanRoundOutput, error) {
 	h, stop := startHeart(ctx)
 	defer stop()
+	before := in.Round - 1
 	var pieces []batch.Piece
-	for unit := 1; unit <= in.Units; unit++ {
-		record, err := a.record(ctx, in.Prefix, in.Round-1, unit)
-		if errors.Is(err, blobstore.ErrNotFound) { // it had no rows to send
-			continue
+	_, err := readLines(ctx, a, in.Plan(before), 0, func(_ int64, u batch.PlannedUnit) (bool, error) {
+		if u.Rows == 0 { // a shard of bad rows alone: never sent
+			return true, nil
 		}
-		if err != nil {
-			return PlanRoundOutput{}, translate(err)
-		}
+		record, err := a.record(ctx, in.Files, before, u.Number)
 		pieces = append(pieces, record.Left...)
-		h.set(unit)
+		h.set(u.Number)
+		return true, err
+	})
+	if err != nil {
+		return PlanRoundOutput{}, translate(err)
 	}
 	units := batch.Pack(pieces, in.Limits)
-	ref, err := a.store.WriteAtomic(ctx, batch.PlanKey(in.Prefix, in.Round), func(w io.Writer) error {
-		lines := json.NewEncoder(w)
-		for _, u := range units {
-			if err := lines.Encode(u); err != nil {
-				return fmt.Errorf("plan: %w", err)
-			}
-		}
-		return nil
-	})
-	out := PlanRoundOutput{Units: len(units), PlanSize: ref.Size}
+	out := PlanRoundOutput{Units: len(units)}
 	for _, u := range units {
 		out.Rows += u.Rows
 	}
+	if out.Rows != in.Rows {
+		return out, translate(lost(batch.ErrBroken, "the records of round %d have %d rows left over, %d were counted", before, out.Rows, in.Rows))
+	}
+	ref, err := writeLines(ctx, a, in.Plan(in.Round), units)
+	out.PlanSize = ref.Size
 	return out, translate(err)
 }
 
 // record reads what the settling of a unit found.
-func (a *Activities) record(ctx context.Context, prefix string, round, unit int) (batch.Record, error) {
-	return readJSON[batch.Record](ctx, a, batch.RecordKey(prefix, round, unit))
-}
-
-func readJSON[T any](ctx context.Context, a *Activities, key string) (T, error) {
-	var v T
-	r, err := a.store.Read(ctx, key, 0, -1)
-	if err != nil {
-		return v, err
+func (a *Activities) record(ctx context.Context, f batch.Files, round, unit int) (batch.Record, error) {
+	record, err := readJSON[batch.Record](ctx, a, f.Record(round, unit))
+	if err == nil && (record.Round != round || record.Unit != unit) {
+		err = fmt.Errorf("it is of unit %d of round %d: %w", record.Unit, record.Round, batch.ErrBroken)
 	}
-	defer r.Close()
-	if err := json.NewDecoder(r).Decode(&v); err != nil {
-		return v, fmt.Errorf("read %s: %w", key, err)
-	}
-	return v, nil
-}
-
-func (a *Activities) writeJSON(ctx context.Context, key string, v any) (batch.Ref, error) {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return batch.Ref{}, fmt.Errorf("write %s: %w", key, err)
-	}
-	return a.store.WriteAtomic(ctx, key, func(w io.Writer) error {
-		_, err := w.Write(append(raw, '\n'))
-		return err
-	})
+	return record, lost(err, "round %d, unit %d was settled: its record %s", round, unit, f.Record(round, unit))
 }

@@ -2,26 +2,17 @@ package activities
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"path"
 
 	"batchkeeper/batch"
-	"batchkeeper/internal/blobstore"
 	"batchkeeper/internal/jsonl"
 )
 
-// FinalPart is one shard's entry in the plan of the final files.
-type FinalPart struct {
-	Shard    batch.Shard     `json:"shard"`
-	Attempts []batch.Attempt `json:"attempts"`
-}
-
 // PublishShardsInput asks for the final files of the next shards of the plan.
 type PublishShardsInput struct {
-	Prefix string        `json:"prefix"`
+	batch.Files
 	Input  string        `json:"input"`
 	Offset int64         `json:"offset"` // in the plan of the final files
 	Count  int           `json:"count"`
@@ -40,19 +31,18 @@ type PublishShardsOutput struct {
 func (a *Activities) PublishShards(ctx context.Context, in PublishShardsInput) (PublishShardsOutput, error) {
 	h, stop := startHeart(ctx)
 	defer stop()
-	parts, next, err := readLines[FinalPart](ctx, a, batch.FinalPlanKey(in.Prefix), in.Offset, in.Count)
-	if err != nil {
-		return PublishShardsOutput{}, translate(err)
-	}
-	out := PublishShardsOutput{Shards: len(parts), Next: next}
-	for _, part := range parts {
+	var out PublishShardsOutput
+	var err error
+	out.Next, err = readLines(ctx, a, in.FinalPlan(), in.Offset, func(_ int64, part FinalPart) (bool, error) {
 		counts, err := a.publishShard(ctx, in, part, h)
 		if err != nil {
-			return PublishShardsOutput{}, translate(fmt.Errorf("shard %d: %w", part.Shard.Number, err))
+			return false, fmt.Errorf("shard %d: %w", part.Shard.Number, err)
 		}
 		out.Counts = out.Counts.Plus(counts)
-	}
-	return out, nil
+		out.Shards++
+		return out.Shards < in.Count, nil
+	})
+	return out, translate(err)
 }
 
 // finalShard is what was published of a shard, for the manifest.
@@ -62,6 +52,7 @@ type finalShard struct {
 	Files   []batch.ManifestFile `json:"files"`
 	Batches []string             `json:"batches"`
 	Usage   batch.ManifestUsage  `json:"usage"`
+	Unsent  int64                `json:"unsent,omitempty"` // rows that no batch carried
 }
 
 func (a *Activities) publishShard(ctx context.Context, in PublishShardsInput, part FinalPart, h *heart) (batch.BulkCounts, error) {
@@ -72,7 +63,7 @@ func (a *Activities) publishShard(ctx context.Context, in PublishShardsInput, pa
 	if err = open.add(rows, err); err != nil {
 		return batch.BulkCounts{}, err
 	}
-	bad, err := a.openBad(ctx, in.Prefix, &s)
+	bad, err := a.openBad(ctx, in.Files, &s)
 	if err = open.add(bad, err); err != nil {
 		return batch.BulkCounts{}, err
 	}
@@ -81,32 +72,29 @@ func (a *Activities) publishShard(ctx context.Context, in PublishShardsInput, pa
 	}
 	final := finalShard{Shard: s.Number}
 	for _, at := range part.Attempts {
-		round, err := a.openAttempt(ctx, in.Prefix, at, s.Rows, open)
-		switch {
-		case errors.Is(err, blobstore.ErrNotFound): // planned, but never sent
-			continue
-		case err != nil:
-			return batch.BulkCounts{}, err
+		round, err := a.openAttempt(ctx, in.Files, at, open)
+		if err != nil {
+			return batch.BulkCounts{}, lost(err, "round %d, unit %d", at.Round, at.Unit)
 		}
 		merge.Rounds = append(merge.Rounds, round)
 		if round.BatchID != "" {
 			final.Batches = append(final.Batches, round.BatchID)
 		}
 	}
-	if err := a.writeParts(ctx, in.Prefix, merge, &final); err != nil {
+	if err := a.writeParts(ctx, in.Files, merge, &final); err != nil {
 		return batch.BulkCounts{}, err
 	}
-	_, err = a.writeJSON(ctx, batch.FinalKey(in.Prefix, s.Number), final)
+	_, err = a.writeJSON(ctx, in.Final(s.Number), final)
 	return final.Counts, err
 }
 
 // writeParts runs the merge into the shard's two files.
-func (a *Activities) writeParts(ctx context.Context, prefix string, merge jsonl.Final, final *finalShard) error {
+func (a *Activities) writeParts(ctx context.Context, f batch.Files, merge jsonl.Final, final *finalShard) error {
 	var tally jsonl.FinalTally
 	var failures batch.Ref
 	names := [2]string{batch.PartName(batch.FolderResults, final.Shard), batch.PartName(batch.FolderFailures, final.Shard)}
-	results, err := a.store.WriteAtomic(ctx, path.Join(prefix, names[0]), func(answered io.Writer) (err error) {
-		failures, err = a.store.WriteAtomic(ctx, path.Join(prefix, names[1]), func(others io.Writer) (err error) {
+	results, err := a.store.WriteAtomic(ctx, f.Part(names[0]), func(answered io.Writer) (err error) {
+		failures, err = a.store.WriteAtomic(ctx, f.Part(names[1]), func(others io.Writer) (err error) {
 			merge.Results, merge.Failures = answered, others
 			tally, err = merge.Run(ctx)
 			return err
@@ -118,6 +106,7 @@ func (a *Activities) writeParts(ctx context.Context, prefix string, merge jsonl.
 	}
 	final.Counts = countsOf(tally.Failed)
 	final.Counts.Answered, final.Counts.Invalid = tally.Answered, tally.Invalid
+	final.Unsent = tally.Unsent
 	final.Usage = batch.ManifestUsage(tally.Usage)
 	final.Files = []batch.ManifestFile{
 		{Name: names[0], Size: results.Size, SHA256: results.SHA256}, {Name: names[1], Size: failures.Size, SHA256: failures.SHA256},
@@ -126,33 +115,26 @@ func (a *Activities) writeParts(ctx context.Context, prefix string, merge jsonl.
 }
 
 // openAttempt opens what one round says about a shard's rows.
-func (a *Activities) openAttempt(ctx context.Context, prefix string, at batch.Attempt, rows int64, open *opened) (jsonl.Round, error) {
-	record, err := a.record(ctx, prefix, at.Round, at.Unit)
-	if err != nil {
-		return jsonl.Round{}, err
-	}
-	round := jsonl.Round{Number: at.Round, BatchID: record.BatchID, Rows: rows}
-	if at.Piece != nil {
-		round.Rows = at.Piece.Rows
-	}
-	if record.Nothing {
-		round.Absent = jsonl.Absent(record.Absent)
+func (a *Activities) openAttempt(ctx context.Context, f batch.Files, at batch.Attempt, open *opened) (jsonl.Round, error) {
+	round := jsonl.Round{Number: at.Round, BatchID: at.BatchID, Rows: at.Rows}
+	var err error
+	switch {
+	case at.Absent != nil:
+		round.Absent = jsonl.Absent(*at.Absent)
 		if at.Piece == nil {
 			return round, nil
 		}
-		carried, err := a.store.Read(ctx, batch.LeftKey(prefix, at.Round-1, at.Piece.From), at.Piece.Range.Offset, at.Piece.Range.Length)
+		carried, err := a.openLeft(ctx, f, at.Round, *at.Piece)
 		round.Carried = carried
 		return round, open.add(carried, err)
+	case at.Segment == nil:
+		return round, fmt.Errorf("the plan of the final files: %w", batch.ErrBroken)
 	}
-	if at.Index >= len(record.Segments) {
-		return round, fmt.Errorf("record of unit %d of round %d: no segment %d", at.Unit, at.Round, at.Index)
-	}
-	segment := record.Segments[at.Index]
-	round.Results, err = a.openPart(ctx, path.Join(record.Prefix, batch.FileResults), segment.Results, open)
+	round.Results, err = a.openPart(ctx, path.Join(at.Prefix, batch.FileResults), at.Segment.Results, open)
 	if err != nil {
 		return round, err
 	}
-	round.Failures, err = a.openPart(ctx, path.Join(record.Prefix, batch.FileFailures), segment.Failures, open)
+	round.Failures, err = a.openPart(ctx, path.Join(at.Prefix, batch.FileFailures), at.Segment.Failures, open)
 	return round, err
 }
 
@@ -178,49 +160,4 @@ func (o *opened) close() {
 	for _, c := range o.files {
 		_ = c.Close() // they were only read
 	}
-}
-
-// PlanFinalInput names the rounds that were planned.
-type PlanFinalInput struct {
-	Prefix string `json:"prefix"`
-	Rounds int    `json:"rounds"`
-}
-
-// PlanFinalOutput is how many shards there are to publish.
-type PlanFinalOutput struct {
-	Shards int `json:"shards"`
-}
-
-// PlanFinal finds for each shard where its rows were sent. The plans of all
-// rounds are in the order of the input, so that they are read side by side.
-func (a *Activities) PlanFinal(ctx context.Context, in PlanFinalInput) (PlanFinalOutput, error) {
-	_, stop := startHeart(ctx)
-	defer stop()
-	shards, _, err := readLines[batch.Unit](ctx, a, batch.PlanKey(in.Prefix, 1), 0, 0)
-	if err != nil {
-		return PlanFinalOutput{}, translate(err)
-	}
-	attempts := make([][]batch.Attempt, len(shards)+1)
-	for round := 2; round <= in.Rounds; round++ {
-		units, _, err := readLines[batch.Unit](ctx, a, batch.PlanKey(in.Prefix, round), 0, 0)
-		if err != nil {
-			return PlanFinalOutput{}, translate(err)
-		}
-		for _, u := range units {
-			for i, p := range u.Pieces {
-				attempts[p.Shard] = append(attempts[p.Shard], batch.Attempt{Round: round, Unit: u.Number, Index: i, Piece: &p})
-			}
-		}
-	}
-	_, err = a.store.WriteAtomic(ctx, batch.FinalPlanKey(in.Prefix), func(w io.Writer) error {
-		lines := json.NewEncoder(w)
-		for _, u := range shards {
-			first := batch.Attempt{Round: 1, Unit: u.Number}
-			if err := lines.Encode(FinalPart{Shard: *u.Shard, Attempts: append([]batch.Attempt{first}, attempts[u.Number]...)}); err != nil {
-				return fmt.Errorf("plan of the final files: %w", err)
-			}
-		}
-		return nil
-	})
-	return PlanFinalOutput{Shards: len(shards)}, translate(err)
 }

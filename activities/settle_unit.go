@@ -17,7 +17,7 @@ import (
 
 // SettleUnitInput is a unit whose batch has ended, and how.
 type SettleUnitInput struct {
-	Prefix   string         `json:"prefix"`
+	batch.Files
 	Round    int            `json:"round"`
 	Unit     batch.Unit     `json:"unit"`
 	Try      int            `json:"try"`
@@ -47,9 +47,13 @@ func (a *Activities) SettleUnit(ctx context.Context, in SettleUnitInput) (Settle
 	defer stop()
 	r := batch.Record{
 		Round: in.Round, Unit: in.Unit.Number, BatchID: in.Finished.BatchID, Outcome: in.Finished.Outcome,
-		Prefix: batch.UnitPrefix(in.Prefix, in.Round, in.Unit.Number, in.Try),
+		Prefix: in.Files.Unit(in.Round, in.Unit.Number, in.Try),
 	}
-	manifest, err := readJSON[batch.Manifest](ctx, a, path.Join(r.Prefix, batch.FileManifest))
+	unit, err := a.planned(ctx, in.Files, in.Round, in.Unit)
+	if err != nil {
+		return SettleUnitOutput{}, translate(err)
+	}
+	manifest, err := a.collected(ctx, r.Prefix, in.Unit)
 	switch {
 	case errors.Is(err, blobstore.ErrNotFound):
 		r.Nothing, r.Absent = true, batch.AbsenceOf(r.Outcome, in.Finished.Failure)
@@ -61,12 +65,17 @@ func (a *Activities) SettleUnit(ctx context.Context, in SettleUnitInput) (Settle
 		}
 		r.Outcome, r.Money = manifest.Outcome, moneyOf(manifest, in.Prices)
 	}
-	for _, step := range []func(context.Context, SettleUnitInput, *batch.Record, *heart) error{a.sortRows, a.findSegments, a.findPages} {
-		if err := step(ctx, in, &r, h); err != nil {
+	s := &settling{a: a, in: in, unit: unit, record: &r, heart: h}
+	for _, step := range []func(context.Context) error{s.sortRows, s.findSegments, s.findPages} {
+		if err := step(ctx); err != nil {
 			return SettleUnitOutput{}, translate(err)
 		}
 	}
-	if _, err := a.writeJSON(ctx, batch.RecordKey(in.Prefix, in.Round, in.Unit.Number), r); err != nil {
+	if said := manifest.Counts.Succeeded; !r.Nothing && said != r.Counts.Answered {
+		return SettleUnitOutput{}, translate(lost(batch.ErrBroken,
+			"round %d, unit %d: %d rows have no failure, its manifest says that %d are answered", r.Round, r.Unit, r.Counts.Answered, said))
+	}
+	if _, err := a.writeJSON(ctx, in.Files.Record(in.Round, in.Unit.Number), r); err != nil {
 		return SettleUnitOutput{}, translate(err)
 	}
 	return SettleUnitOutput{
@@ -81,24 +90,34 @@ func moneyOf(m batch.Manifest, p batch.Prices) batch.Money {
 	return money.Priced(p, usage, billing)
 }
 
+// settling is a SettleUnit at work.
+type settling struct {
+	a      *Activities
+	in     SettleUnitInput
+	unit   batch.PlannedUnit
+	record *batch.Record
+	heart  *heart
+}
+
 // sortRows walks the unit's rows beside its failures.
-func (a *Activities) sortRows(ctx context.Context, in SettleUnitInput, r *batch.Record, h *heart) error {
+func (s *settling) sortRows(ctx context.Context) error {
+	in, r := s.in, s.record
 	if r.Nothing && !batch.WorthAnother(r.Outcome) {
 		r.Counts = countsOf(classesOf(r.Absent.Class, in.Unit.Rows))
 		r.Causes = []batch.Cause{{Cause: r.Absent.Cause, Rows: in.Unit.Rows}}
 		return nil
 	}
-	rows, err := a.openUnit(ctx, in.Prefix, in.Input, in.Round, in.Unit)
+	rows, err := s.a.openUnit(ctx, in.Files, in.Input, in.Round, in.Unit)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	walk := jsonl.Leftovers{
-		Input: rows, RetryCancelled: !in.CancelRequested, Pieces: pieceRows(in.Unit),
-		Absent: jsonl.Absent(r.Absent), Progress: func(n int64) { h.set(n) },
+		Input: rows, RetryCancelled: !in.CancelRequested, Pieces: s.unit.PieceRows(),
+		Absent: jsonl.Absent(r.Absent), Progress: func(n int64) { s.heart.set(n) },
 	}
 	if !r.Nothing {
-		failures, err := a.openFile(ctx, path.Join(r.Prefix, batch.FileFailures))
+		failures, err := s.a.openFile(ctx, path.Join(r.Prefix, batch.FileFailures))
 		if err != nil {
 			return err
 		}
@@ -106,7 +125,7 @@ func (a *Activities) sortRows(ctx context.Context, in SettleUnitInput, r *batch.
 		walk.Failures = failures
 	}
 	var tally jsonl.LeftoverTally
-	_, err = a.store.WriteAtomic(ctx, batch.LeftKey(in.Prefix, in.Round, in.Unit.Number), func(w io.Writer) (err error) {
+	_, err = s.a.store.WriteAtomic(ctx, in.Left(in.Round, in.Unit.Number), func(w io.Writer) (err error) {
 		walk.Output = w
 		tally, err = walk.Run(ctx)
 		return err
@@ -114,19 +133,20 @@ func (a *Activities) sortRows(ctx context.Context, in SettleUnitInput, r *batch.
 	if err != nil {
 		return err
 	}
-	note(r, tally, in.Unit)
+	note(r, tally, s.unit)
 	return nil
 }
 
 // note takes a tally into the record.
-func note(r *batch.Record, t jsonl.LeftoverTally, u batch.Unit) {
+func note(r *batch.Record, t jsonl.LeftoverTally, u batch.PlannedUnit) {
 	r.Counts = countsOf(t.Failed)
 	r.Counts.Answered, r.Counts.Open = t.Answered, t.Retry.Total()
 	r.Causes = causesOf(t.Causes)
 	for i, left := range t.Pieces {
 		if left.Rows > 0 {
 			r.Left = append(r.Left, batch.Piece{
-				Shard: shardOf(u, i), From: u.Number, Rows: left.Rows, Range: batch.Range{Offset: left.Offset, Length: left.Length},
+				Shard: u.ShardOf(i), From: u.Number, Rows: left.Rows, Range: rangeOf(left.Span),
+				Tokens: left.InputTokens, MaxOutput: left.MaxOutputTokens,
 			})
 		}
 	}
@@ -134,14 +154,15 @@ func note(r *batch.Record, t jsonl.LeftoverTally, u batch.Unit) {
 
 // findSegments finds where the rows of each piece stand in the unit's results. A
 // unit that is one shard needs no search: both files are about it.
-func (a *Activities) findSegments(ctx context.Context, in SettleUnitInput, r *batch.Record, _ *heart) error {
+func (s *settling) findSegments(ctx context.Context) error {
+	r := s.record
 	if r.Nothing {
 		return nil
 	}
-	if in.Unit.Shard != nil {
+	if s.unit.Shard != nil {
 		whole := batch.Segment{}
 		for name, part := range map[string]*batch.Range{batch.FileResults: &whole.Results, batch.FileFailures: &whole.Failures} {
-			size, err := a.store.Stat(ctx, path.Join(r.Prefix, name))
+			size, err := s.a.store.Stat(ctx, path.Join(r.Prefix, name))
 			if err != nil && !errors.Is(err, blobstore.ErrNotFound) {
 				return err
 			}
@@ -150,28 +171,29 @@ func (a *Activities) findSegments(ctx context.Context, in SettleUnitInput, r *ba
 		r.Segments = []batch.Segment{whole}
 		return nil
 	}
-	results, err := a.openFile(ctx, path.Join(r.Prefix, batch.FileResults))
+	results, err := s.a.openFile(ctx, path.Join(r.Prefix, batch.FileResults))
 	if err != nil {
 		return err
 	}
 	defer results.Close()
-	failures, err := a.openFile(ctx, path.Join(r.Prefix, batch.FileFailures))
+	failures, err := s.a.openFile(ctx, path.Join(r.Prefix, batch.FileFailures))
 	if err != nil {
 		return err
 	}
 	defer failures.Close()
-	segments, err := jsonl.Segments(ctx, results, failures, pieceRows(in.Unit)...)
-	for _, s := range segments {
-		r.Segments = append(r.Segments, batch.Segment{Results: rangeOf(s.Results), Failures: rangeOf(s.Failures)})
+	segments, err := jsonl.Segments(ctx, results, failures, s.unit.PieceRows()...)
+	for _, found := range segments {
+		r.Segments = append(r.Segments, batch.Segment{Results: rangeOf(found.Results), Failures: rangeOf(found.Failures)})
 	}
 	return err
 }
 
-func (a *Activities) findPages(ctx context.Context, in SettleUnitInput, r *batch.Record, _ *heart) error {
+func (s *settling) findPages(ctx context.Context) error {
+	r, in := s.record, s.in
 	if r.Nothing || in.RowsPerPage <= 0 {
 		return nil
 	}
-	results, err := a.openFile(ctx, path.Join(r.Prefix, batch.FileResults))
+	results, err := s.a.openFile(ctx, path.Join(r.Prefix, batch.FileResults))
 	if err != nil {
 		return err
 	}
@@ -192,24 +214,6 @@ func (a *Activities) openFile(ctx context.Context, key string) (io.ReadCloser, e
 		return io.NopCloser(strings.NewReader("")), nil
 	}
 	return r, err
-}
-
-func pieceRows(u batch.Unit) []int64 {
-	if len(u.Pieces) == 0 {
-		return []int64{u.Rows}
-	}
-	rows := make([]int64, len(u.Pieces))
-	for i, p := range u.Pieces {
-		rows[i] = p.Rows
-	}
-	return rows
-}
-
-func shardOf(u batch.Unit, piece int) int {
-	if u.Shard != nil {
-		return u.Shard.Number
-	}
-	return u.Pieces[piece].Shard
 }
 
 func countsOf(c jsonl.Classes) batch.BulkCounts {

@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -14,8 +13,8 @@ import (
 
 // SurveyInput is the job of a bulk run and where its files go.
 type SurveyInput struct {
-	Job    batch.Job `json:"job"`
-	Prefix string    `json:"prefix"`
+	batch.Files
+	Job batch.Job `json:"job"`
 }
 
 // SurveyOutput is what the input is. A rejection is an answer, not an error.
@@ -26,6 +25,7 @@ type SurveyOutput struct {
 	Facts    batch.InputFacts `json:"facts"`
 	Invalid  int64            `json:"invalid"` // quarantined rows
 	Shards   int              `json:"shards"`
+	Batches  int              `json:"batches"` // shards with rows to send
 	PlanSize int64            `json:"plan_size"`
 	Endpoint string           `json:"endpoint,omitempty"`
 	Model    string           `json:"model,omitempty"`
@@ -63,7 +63,7 @@ func (a *Activities) Survey(ctx context.Context, in SurveyInput) (SurveyOutput, 
 	if out.Rejected != "" {
 		return out, nil
 	}
-	ref, err := a.store.WriteAtomic(ctx, batch.PlanKey(in.Prefix, 1), func(w io.Writer) error { return writeShards(w, survey.Shards) })
+	ref, err := a.store.WriteAtomic(ctx, in.Plan(1), func(w io.Writer) error { return writeShards(w, survey.Shards) })
 	out.PlanSize = ref.Size
 	return out, translate(err)
 }
@@ -71,7 +71,7 @@ func (a *Activities) Survey(ctx context.Context, in SurveyInput) (SurveyOutput, 
 // read takes what the survey found.
 func (o *SurveyOutput) read(s jsonl.Survey, job batch.Job) {
 	o.Facts = batch.InputFacts{Rows: s.Rows, Bytes: s.Bytes, SHA256: s.SHA256, BadRows: s.Bad}
-	o.Shards, o.Invalid = len(s.Shards), s.Invalid
+	o.Shards, o.Batches, o.Invalid = len(s.Shards), s.Batches(), s.Invalid
 	if o.Endpoint == "" {
 		o.Endpoint = s.Endpoint
 	}
@@ -95,7 +95,7 @@ func (a *Activities) cut(ctx context.Context, in SurveyInput, p batch.Profile, m
 	rules := rowrules.For(p, mode, in.Job)
 	rules.MaxRows, rules.MaxBytes = 0, 0
 	limits := p.UnitLimits(in.Job.BulkJob, mode)
-	_, err := a.store.WriteAtomic(ctx, batch.BadKey(in.Prefix), func(bad io.Writer) error {
+	_, err := a.store.WriteAtomic(ctx, in.Bad(), func(bad io.Writer) error {
 		var err error
 		survey, err = jsonl.Cut{
 			Input: rows, Rules: rules, Invalid: bad,
@@ -119,7 +119,7 @@ func writeShards(w io.Writer, shards []jsonl.Shard) error {
 			shard.Bad = &batch.Range{Offset: s.InvalidOffset, Length: s.InvalidLength}
 		}
 		unit := batch.Unit{Number: s.Number, Rows: s.Rows, Bytes: s.Length, Tokens: s.InputTokens, MaxOutput: s.MaxOutputTokens, Shard: &shard}
-		if err := lines.Encode(unit); err != nil {
+		if err := lines.Encode(batch.PlannedUnit{Unit: unit}); err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
 	}
@@ -157,26 +157,4 @@ func (s spillFile) ReadAt(p []byte, off int64) (int, error) { return s.file.Read
 func (a *Activities) spill() (spillFile, error) {
 	s, err := a.spool()
 	return spillFile{s}, err
-}
-
-// readLines decodes JSON lines of an object from an offset, at most n of them,
-// and returns where the next one begins.
-func readLines[T any](ctx context.Context, a *Activities, key string, offset int64, n int) ([]T, int64, error) {
-	r, err := a.store.Read(ctx, key, offset, -1)
-	if err != nil {
-		return nil, offset, err
-	}
-	defer r.Close()
-	var out []T
-	dec := json.NewDecoder(r)
-	for n <= 0 || len(out) < n {
-		var line T
-		if err := dec.Decode(&line); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, offset, fmt.Errorf("read %s: %w", key, err)
-		}
-		out = append(out, line)
-	}
-	return out, offset + dec.InputOffset(), nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strings"
 
 	"batchkeeper/batch"
 	"batchkeeper/internal/blobstore"
@@ -14,7 +15,7 @@ import (
 
 // PrepareInput is a unit about to be sent.
 type PrepareInput struct {
-	Prefix     string     `json:"prefix"`
+	batch.Files
 	Round      int        `json:"round"`
 	Unit       batch.Unit `json:"unit"`
 	Try        int        `json:"try"`
@@ -41,13 +42,12 @@ func (a *Activities) Prepare(ctx context.Context, in PrepareInput) (PrepareOutpu
 	_, stop := startHeart(ctx)
 	defer stop()
 	var out PrepareOutput
-	prefix := batch.UnitPrefix(in.Prefix, in.Round, in.Unit.Number, in.Try)
-	_, err := a.store.Stat(ctx, path.Join(prefix, batch.FileManifest))
-	switch {
-	case err == nil:
+	prefix := in.Files.Unit(in.Round, in.Unit.Number, in.Try)
+	_, err := a.collected(ctx, prefix, in.Unit)
+	if err == nil {
 		out.Collected = true
-		return out, nil
-	case !errors.Is(err, blobstore.ErrNotFound):
+	}
+	if !errors.Is(err, blobstore.ErrNotFound) {
 		return out, translate(err)
 	}
 	if err := a.lookForSent(ctx, in.WorkflowID, prefix, &out); err != nil || out != (PrepareOutput{}) {
@@ -56,9 +56,20 @@ func (a *Activities) Prepare(ctx context.Context, in PrepareInput) (PrepareOutpu
 	if clean(in.Unit) {
 		return out, nil
 	}
-	out.Key = batch.RowsKey(in.Prefix, in.Round, in.Unit.Number)
+	out.Key = in.Rows(in.Round, in.Unit.Number)
 	_, err = a.store.WriteAtomic(ctx, out.Key, func(w io.Writer) error { return a.gather(ctx, in, w) })
 	return out, translate(err)
+}
+
+// collected is the manifest of a unit's own batch. One that counts other rows
+// than the unit has is not about it.
+func (a *Activities) collected(ctx context.Context, prefix string, u batch.Unit) (batch.Manifest, error) {
+	key := path.Join(prefix, batch.FileManifest)
+	m, err := readJSON[batch.Manifest](ctx, a, key)
+	if err == nil && m.Counts.Rows != u.Rows {
+		err = lost(batch.ErrBroken, "%s is about %d rows, unit %d has %d", key, m.Counts.Rows, u.Number, u.Rows)
+	}
+	return m, err
 }
 
 // lookForSent finds a workflow under the unit's id: this unit's own from before
@@ -106,7 +117,7 @@ func (a *Activities) gather(ctx context.Context, in PrepareInput, w io.Writer) e
 			return err
 		}
 		defer rows.Close()
-		bad, err := a.openBad(ctx, in.Prefix, s)
+		bad, err := a.openBad(ctx, in.Files, s)
 		if err != nil {
 			return err
 		}
@@ -117,8 +128,12 @@ func (a *Activities) gather(ctx context.Context, in PrepareInput, w io.Writer) e
 		}
 		return err
 	}
-	for _, p := range in.Unit.Pieces {
-		left, err := a.store.Read(ctx, batch.LeftKey(in.Prefix, in.Round-1, p.From), p.Range.Offset, p.Range.Length)
+	unit, err := a.planned(ctx, in.Files, in.Round, in.Unit)
+	if err != nil {
+		return err
+	}
+	for _, p := range unit.Pieces {
+		left, err := a.openLeft(ctx, in.Files, in.Round, p)
 		if err != nil {
 			return err
 		}
@@ -130,18 +145,28 @@ func (a *Activities) gather(ctx context.Context, in PrepareInput, w io.Writer) e
 	return nil
 }
 
+// openLeft reads the rows of a piece of a round.
+func (a *Activities) openLeft(ctx context.Context, f batch.Files, round int, p batch.Piece) (io.ReadCloser, error) {
+	key := f.Left(round-1, p.From)
+	left, err := a.store.Read(ctx, key, p.Range.Offset, p.Range.Length)
+	return left, lost(err, "round %d, shard %d: its rows in %s", round, p.Shard, key)
+}
+
 // openBad reads a shard's part of the list of quarantined lines.
-func (a *Activities) openBad(ctx context.Context, prefix string, s *batch.Shard) (io.ReadCloser, error) {
+func (a *Activities) openBad(ctx context.Context, f batch.Files, s *batch.Shard) (io.ReadCloser, error) {
 	if s.Bad == nil {
-		return a.openFile(ctx, path.Join(prefix, "work", "none"))
+		return io.NopCloser(strings.NewReader("")), nil
 	}
-	return a.store.Read(ctx, batch.BadKey(prefix), s.Bad.Offset, s.Bad.Length)
+	bad, err := a.store.Read(ctx, f.Bad(), s.Bad.Offset, s.Bad.Length)
+	return bad, lost(err, "shard %d: its bad lines in %s", s.Number, f.Bad())
 }
 
 // openUnit opens the rows that a unit has sent.
-func (a *Activities) openUnit(ctx context.Context, prefix, input string, round int, u batch.Unit) (io.ReadCloser, error) {
+func (a *Activities) openUnit(ctx context.Context, f batch.Files, input string, round int, u batch.Unit) (io.ReadCloser, error) {
 	if clean(u) {
 		return a.openRows(ctx, input, &u.Shard.Range, u.Shard.SHA256)
 	}
-	return a.store.Read(ctx, batch.RowsKey(prefix, round, u.Number), 0, -1)
+	key := f.Rows(round, u.Number)
+	rows, err := a.store.Read(ctx, key, 0, -1)
+	return rows, lost(err, "round %d, unit %d: its rows in %s", round, u.Number, key)
 }

@@ -11,6 +11,9 @@ import (
 	"batchkeeper/internal/gateway/gatewaytest"
 )
 
+// files is where the bulk run of these tests keeps its files.
+var files = batch.Files{Prefix: "p", Token: "run"}
+
 // knows gives the activities a Temporal server beside the world's store.
 func (w *world) knows(s *server) {
 	w.acts = activities.New(activities.Options{Runs: s, Store: w.store, SpoolDir: w.t.TempDir()})
@@ -21,12 +24,12 @@ func (w *world) knows(s *server) {
 // open and "b" as closed.
 func prepared(w *world, id string, u batch.Unit) (activities.PrepareOutput, error) {
 	w.fresh()
-	return do(w, w.acts.Prepare, activities.PrepareInput{Prefix: "p", Round: 1, Unit: u, Try: 1, Input: "in.jsonl", WorkflowID: id})
+	return do(w, w.acts.Prepare, activities.PrepareInput{Files: files, Round: 1, Unit: u, Try: 1, Input: "in.jsonl", WorkflowID: id})
 }
 
 func TestPrepareFindsWhatWasSent(t *testing.T) {
 	unit := batch.Unit{Number: 1, Rows: 2, Shard: &batch.Shard{Number: 1, Rows: 2}}
-	own, other := batch.Job{ResultsPrefix: batch.UnitPrefix("p", 1, 1, 1)}, batch.Job{ResultsPrefix: "elsewhere"}
+	own, other := batch.Job{ResultsPrefix: files.Unit(1, 1, 1)}, batch.Job{ResultsPrefix: batch.Files{Prefix: "p", Token: "before"}.Unit(1, 1, 1)}
 	for name, tc := range map[string]struct {
 		id   string
 		job  batch.Job
@@ -51,25 +54,58 @@ func TestPrepareFindsWhatWasSent(t *testing.T) {
 func TestPrepareFindsResults(t *testing.T) {
 	w := newWorld(t, gatewaytest.Options{})
 	w.knows(&server{down: errors.New("it is not even asked")})
-	w.put(batch.UnitPrefix("p", 1, 1, 1)+"/"+batch.FileManifest, "{}")
-	out, err := prepared(w, "a", batch.Unit{Number: 1})
+	w.put(files.Unit(1, 1, 1)+"/"+batch.FileManifest, `{"version":1,"outcome":"completed","counts":{"rows":2,"succeeded":2}}`)
+	out, err := prepared(w, "a", batch.Unit{Number: 1, Rows: 2})
 	require.NoError(t, err)
 	require.Equal(t, activities.PrepareOutput{Collected: true}, out)
+
+	_, err = prepared(w, "a", batch.Unit{Number: 1, Rows: 3})
+	k, again := kind(t, err)
+	require.Equal(t, batch.KindResultsUnavailable, k, "it is not about this unit")
+	require.False(t, again)
+}
+
+// An earlier run with the same prefix, whose batches had the same numbers, has
+// answered other rows: nothing of it is this run's.
+func TestPrepareFindsNothingOfAnotherRun(t *testing.T) {
+	w := newWorld(t, gatewaytest.Options{})
+	w.knows(&server{})
+	before := batch.Files{Prefix: "p", Token: "before"}
+	for _, prefix := range []string{before.Unit(1, 1, 1), "p/work/r1/s00001"} {
+		w.put(prefix+"/"+batch.FileManifest, `{"version":1,"outcome":"completed","counts":{"rows":2,"succeeded":2}}`)
+	}
+	out, err := prepared(w, "c", batch.Unit{Number: 1, Rows: 2, Shard: &batch.Shard{Number: 1, Rows: 2}})
+	require.NoError(t, err)
+	require.Equal(t, activities.PrepareOutput{}, out)
 }
 
 // The rows of pieces stand in one file, in their order.
 func TestPrepareGathersPieces(t *testing.T) {
 	w := newWorld(t, gatewaytest.Options{})
 	w.knows(&server{})
-	w.put(batch.LeftKey("p", 1, 4), "a\nb\n")
-	w.put(batch.LeftKey("p", 1, 9), "c\n")
-	out := must(w, w.acts.Prepare, activities.PrepareInput{Prefix: "p", Round: 2, Try: 1, WorkflowID: "c", Unit: batch.Unit{
-		Number: 3, Rows: 2, Pieces: []batch.Piece{
-			{Shard: 4, From: 4, Rows: 1, Range: batch.Range{Offset: 2, Length: 2}}, {Shard: 9, From: 9, Rows: 1, Range: batch.Range{Length: 2}},
-		},
-	}})
-	require.Equal(t, batch.RowsKey("p", 2, 3), out.Key)
+	w.put(files.Left(1, 4), "a\nb\n")
+	w.put(files.Left(1, 9), "c\n")
+	w.put(files.Plan(2), `{"n":2}
+{"n":3,"rows":2,"pieces":[{"shard":4,"from":4,"range":{"offset":2,"length":2},"rows":1},{"shard":9,"from":9,"range":{"offset":0,"length":2},"rows":1}]}
+`)
+	page := must(w, w.acts.ReadPlan, activities.ReadPlanInput{Files: files, Round: 2, Count: 9})
+	w.fresh()
+	in := activities.PrepareInput{Files: files, Round: 2, Try: 1, WorkflowID: "c", Unit: page.Units[1]}
+	out := must(w, w.acts.Prepare, in)
+	require.Equal(t, files.Rows(2, 3), out.Key)
 	require.Equal(t, "b\nc\n", w.text(out.Key))
+
+	w.fresh()
+	in.Unit.At = 0
+	_, err := do(w, w.acts.Prepare, in)
+	require.ErrorContains(t, err, "the plan has unit 2 of 0 rows where unit 3 of 2 rows was")
+	w.fresh()
+	in.Unit = page.Units[1]
+	require.NoError(t, w.store.Delete(t.Context(), files.Left(1, 9)))
+	_, err = do(w, w.acts.Prepare, in)
+	require.ErrorContains(t, err, "round 2, shard 9: its rows in "+files.Left(1, 9))
+	k, _ := kind(t, err)
+	require.Equal(t, batch.KindResultsUnavailable, k)
 }
 
 func TestPrepareWithoutTheServer(t *testing.T) {
@@ -91,13 +127,13 @@ func TestEnds(t *testing.T) {
 
 func TestReadPages(t *testing.T) {
 	w := newWorld(t, gatewaytest.Options{})
-	w.put(batch.RecordKey("p", 1, 2), `{"pages":[{"rows":1},{"rows":2},{"rows":3}]}`)
+	w.put(files.Record(1, 2), `{"round":1,"unit":2,"pages":[{"rows":1},{"rows":2},{"rows":3}]}`)
 	for _, tc := range []struct {
 		from, count int
 		want        []int64
 	}{{1, 2, []int64{1, 2}}, {3, 9, []int64{3}}, {4, 1, nil}} {
 		w.fresh()
-		out := must(w, w.acts.ReadPages, activities.ReadPagesInput{Prefix: "p", Round: 1, Unit: 2, From: tc.from, Count: tc.count})
+		out := must(w, w.acts.ReadPages, activities.ReadPagesInput{Files: files, Round: 1, Unit: 2, From: tc.from, Count: tc.count})
 		var rows []int64
 		for _, p := range out.Pages {
 			rows = append(rows, p.Rows)

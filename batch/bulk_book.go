@@ -1,10 +1,6 @@
 package batch
 
-import (
-	"fmt"
-	"path"
-	"time"
-)
+import "time"
 
 // BulkBook is what a bulk run remembers beside its public state; continue-as-new
 // carries it. It is bounded by max_in_flight, whatever the size of the input.
@@ -28,6 +24,7 @@ type BulkBook struct {
 	RoundCauses []Cause    `json:"round_causes,omitempty"`
 	RoundMoney  Money      `json:"round_money"`
 	RowsSpent   int64      `json:"rows_spent,omitempty"` // that Money paid for, over all rounds
+	Unsent      int64      `json:"unsent,omitempty"`     // rows that no batch of round 1 carried
 	Passed      []string   `json:"passed,omitempty"`     // causes that a resume let pass
 	PauseCause  string     `json:"pause_cause,omitempty"`
 	// BudgetReached is set once no batch may be started any more.
@@ -67,56 +64,3 @@ type UnitPages struct {
 	Next  int `json:"next"`  // the first of them, from 1
 	Count int `json:"count"` // of all pages of the unit
 }
-
-// The layout of a bulk run's files below its results prefix.
-
-// PlanKey is where the plan of a round is.
-func PlanKey(prefix string, round int) string {
-	return path.Join(prefix, "work", fmt.Sprintf("r%d", round), "plan.jsonl")
-}
-
-// BadKey is where the list of quarantined lines is.
-func BadKey(prefix string) string { return path.Join(prefix, "work", "invalid.jsonl") }
-
-// FinalPlanKey is where the plan of the final files is.
-func FinalPlanKey(prefix string) string { return path.Join(prefix, "work", "final.jsonl") }
-
-// FinalKey is where what was published of a shard is recorded.
-func FinalKey(prefix string, shard int) string {
-	return path.Join(prefix, "work", "final", fmt.Sprintf("s%05d.json", shard))
-}
-
-// UnitPrefix is where the results of a unit's own batch go.
-func UnitPrefix(prefix string, round, unit, try int) string {
-	name := fmt.Sprintf("s%05d", unit)
-	if try > 1 {
-		name += fmt.Sprintf("-%d", try)
-	}
-	return path.Join(prefix, "work", fmt.Sprintf("r%d", round), name)
-}
-
-// RecordKey is where it is recorded what the settling of a unit found.
-func RecordKey(prefix string, round, unit int) string {
-	return UnitPrefix(prefix, round, unit, 1) + ".record.json"
-}
-
-// LeftKey is where the rows are that a unit left over.
-func LeftKey(prefix string, round, unit int) string {
-	return UnitPrefix(prefix, round, unit, 1) + ".left.jsonl"
-}
-
-// RowsKey is where a unit's rows are that are no clean range of the input.
-func RowsKey(prefix string, round, unit int) string {
-	return UnitPrefix(prefix, round, unit, 1) + ".rows.jsonl"
-}
-
-// PartName is the name of the final file of a shard, relative to the prefix.
-func PartName(folder string, shard int) string {
-	return path.Join(folder, fmt.Sprintf("%05d.jsonl", shard))
-}
-
-// Folders of the final files of a bulk run.
-const (
-	FolderResults  = "results"
-	FolderFailures = "failures"
-)

@@ -12,7 +12,7 @@ import (
 
 func TestPack(t *testing.T) {
 	piece := func(shard int, rows, bytes int64) batch.Piece {
-		return batch.Piece{Shard: shard, From: shard, Rows: rows, Range: batch.Range{Length: bytes}}
+		return batch.Piece{Shard: shard, From: shard, Rows: rows, Range: batch.Range{Length: bytes}, Tokens: bytes / 4, MaxOutput: rows * 16}
 	}
 	pieces := []batch.Piece{piece(1, 3, 300), piece(2, 3, 300), piece(5, 1, 100), piece(6, 9, 900)}
 	for name, tc := range map[string]struct {
@@ -33,6 +33,7 @@ func TestPack(t *testing.T) {
 				require.Equal(t, i+1, u.Number)
 				require.Equal(t, u.Rows*100, u.Bytes)
 				require.Equal(t, u.Bytes/4, u.Tokens)
+				require.Equal(t, u.Rows*16, u.MaxOutput)
 				var shards []int
 				for _, p := range u.Pieces {
 					shards = append(shards, p.Shard)

@@ -1,22 +1,65 @@
 package batch
 
 import (
-	"slices"
-	"strings"
+	"errors"
+	"fmt"
 )
 
 // Unit is what one batch of a round carries. In round 1 it is a shard, a range
 // of the input; later it is made of pieces, what is left over of shards that
-// follow one another.
+// follow one another. The pieces are in the plan alone: this is what travels
+// through a workflow's history, and it is small whatever the unit is made of.
 type Unit struct {
 	Number int   `json:"n"` // from 1, in input order
 	Rows   int64 `json:"rows"`
 	Bytes  int64 `json:"bytes"`
 	Tokens int64 `json:"tokens,omitempty"` // estimated input tokens
 	// MaxOutput is the sum of the rows' output limits, for the estimate of the cost.
-	MaxOutput int64   `json:"max_output,omitempty"`
-	Shard     *Shard  `json:"shard,omitempty"` // round 1
-	Pieces    []Piece `json:"pieces,omitempty"`
+	MaxOutput int64 `json:"max_output,omitempty"`
+	// At is where its round's plan says what it is made of.
+	At    int64  `json:"at,omitempty"`
+	Shard *Shard `json:"shard,omitempty"` // round 1
+}
+
+// PlannedUnit is a unit as its round's plan has it.
+type PlannedUnit struct {
+	Unit
+	Pieces []Piece `json:"pieces,omitempty"` // none in round 1
+}
+
+// ErrBroken: the store has something else than what a run has written into it.
+var ErrBroken = errors.New("not what was written")
+
+// Check tells whether this is what the plan says of a unit that was read before.
+func (p PlannedUnit) Check(u Unit) error {
+	rows := int64(0)
+	for _, piece := range p.Pieces {
+		rows += piece.Rows
+	}
+	if p.Number != u.Number || p.Rows != u.Rows || u.Shard == nil && rows != u.Rows {
+		return fmt.Errorf("the plan has unit %d of %d rows where unit %d of %d rows was: %w", p.Number, rows, u.Number, u.Rows, ErrBroken)
+	}
+	return nil
+}
+
+// PieceRows is how many rows each piece has; a shard is one piece.
+func (p PlannedUnit) PieceRows() []int64 {
+	if len(p.Pieces) == 0 {
+		return []int64{p.Rows}
+	}
+	rows := make([]int64, len(p.Pieces))
+	for i, piece := range p.Pieces {
+		rows[i] = piece.Rows
+	}
+	return rows
+}
+
+// ShardOf is which shard the rows of a piece are of.
+func (p PlannedUnit) ShardOf(piece int) int {
+	if p.Shard != nil {
+		return p.Shard.Number
+	}
+	return p.Pieces[piece].Shard
 }
 
 // Shard is a contiguous byte range of the input, small enough for one batch.
@@ -37,7 +80,14 @@ type Piece struct {
 	From  int   `json:"from"` // unit of the round before
 	Range Range `json:"range"`
 	Rows  int64 `json:"rows"`
+	// Tokens and MaxOutput are the estimates for its rows, as of a Unit.
+	Tokens    int64 `json:"tokens,omitempty"`
+	MaxOutput int64 `json:"max_output,omitempty"`
 }
+
+// MaxPieces bounds the pieces of one unit, and so its line of the plan and its
+// record, at some 200 kB.
+const MaxPieces = 1000
 
 // UnitLimits bound one batch of a bulk run; zero fields mean no limit.
 type UnitLimits struct {
@@ -63,95 +113,26 @@ func lower(limit, wish int64) int64 {
 }
 
 // Pack makes the units of a round from pieces in input order, each within the
-// limits. A piece is never divided: it came from one unit.
-func Pack(pieces []Piece, limits UnitLimits) []Unit {
-	var units []Unit
+// limits and of at most MaxPieces. A piece is never divided: it came from one unit.
+func Pack(pieces []Piece, limits UnitLimits) []PlannedUnit {
+	var units []PlannedUnit
 	for _, p := range pieces {
-		tokens := (p.Range.Length + bytesPerToken - 1) / bytesPerToken
-		if n := len(units); n == 0 || over(units[n-1].Rows+p.Rows, limits.MaxRows) || over(units[n-1].Bytes+p.Range.Length, limits.MaxBytes) ||
-			over(units[n-1].Tokens+tokens, limits.MaxTokens) {
-			units = append(units, Unit{Number: n + 1})
+		if n := len(units); n == 0 || !units[n-1].hasRoom(p, limits) {
+			units = append(units, PlannedUnit{Unit: Unit{Number: n + 1}})
 		}
 		u := &units[len(units)-1]
 		u.Pieces = append(u.Pieces, p)
 		u.Rows += p.Rows
 		u.Bytes += p.Range.Length
-		u.Tokens += tokens
+		u.Tokens += p.Tokens
+		u.MaxOutput += p.MaxOutput
 	}
 	return units
 }
 
-// bytesPerToken is how many bytes of a row make a token of the estimate.
-const bytesPerToken = 4
+func (p PlannedUnit) hasRoom(next Piece, limits UnitLimits) bool {
+	return len(p.Pieces) < MaxPieces && !over(p.Rows+next.Rows, limits.MaxRows) &&
+		!over(p.Bytes+next.Range.Length, limits.MaxBytes) && !over(p.Tokens+next.Tokens, limits.MaxTokens)
+}
 
 func over(value, limit int64) bool { return limit > 0 && value > limit }
-
-// Attempt is where the rows of a shard were sent in one round.
-type Attempt struct {
-	Round int `json:"r"`
-	Unit  int `json:"u"`
-	// Index is which piece of the unit, Piece the piece; nil in round 1, where the
-	// unit is the shard.
-	Index int    `json:"i,omitempty"`
-	Piece *Piece `json:"p,omitempty"`
-}
-
-// Record is what the settling of a unit found, as it is kept in the store.
-type Record struct {
-	Round    int           `json:"round"`
-	Unit     int           `json:"unit"`
-	BatchID  string        `json:"batch_id,omitempty"`
-	Outcome  Outcome       `json:"outcome"`
-	Prefix   string        `json:"prefix"`            // of the batch's own results
-	Nothing  bool          `json:"nothing,omitempty"` // it has none
-	Absent   Absence       `json:"absent,omitzero"`   // and then this became of every row
-	Counts   BulkCounts    `json:"counts"`
-	Money    Money         `json:"money"`
-	Segments []Segment     `json:"segments"` // by piece
-	Left     []Piece       `json:"left,omitempty"`
-	Causes   []Cause       `json:"causes,omitempty"`
-	Pages    []PageSegment `json:"pages,omitempty"`
-}
-
-// Absence is what became of rows that the gateway said nothing about.
-type Absence struct {
-	Class string `json:"class"`
-	Cause string `json:"cause"`
-}
-
-// Segment is where one piece's rows stand in the results of its unit.
-type Segment struct {
-	Results  Range `json:"results"`
-	Failures Range `json:"failures"`
-}
-
-// PageSegment is a part of a unit's answered rows.
-type PageSegment struct {
-	Range Range `json:"range"`
-	Rows  int64 `json:"rows"`
-}
-
-// Cause is why rows failed, and how many.
-type Cause struct {
-	Cause string `json:"cause"`
-	Rows  int64  `json:"rows"`
-}
-
-// AddCauses adds counts of causes, the most frequent first, at most n of them.
-func AddCauses(to, more []Cause, n int) []Cause {
-	out := slices.Clone(to)
-	for _, c := range more {
-		if i := slices.IndexFunc(out, func(o Cause) bool { return o.Cause == c.Cause }); i >= 0 {
-			out[i].Rows += c.Rows
-		} else {
-			out = append(out, c)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b Cause) int {
-		return int(min(1, max(-1, b.Rows-a.Rows)))*2 + strings.Compare(a.Cause, b.Cause)
-	})
-	if len(out) > n {
-		out = out[:n]
-	}
-	return out
-}

@@ -31,7 +31,7 @@ type bulk struct {
 	job      batch.Job
 	parseErr error
 	token    string
-	prefix   string
+	files    batch.Files
 	info     *workflow.Info
 	log      log.Logger
 
@@ -68,7 +68,7 @@ func newBulk(ctx workflow.Context, input json.RawMessage) *bulk {
 	b.job.Carried = nil
 	b.at = b.state.Bulk
 	b.state.SessionID = batch.SessionID(info.WorkflowExecution.ID, b.token)
-	b.prefix = batch.ResultsPrefix(b.job, info.WorkflowExecution.ID, b.token)
+	b.files = batch.Files{Prefix: batch.ResultsPrefix(b.job, info.WorkflowExecution.ID, b.token), Token: b.token}
 	return b
 }
 
@@ -113,7 +113,7 @@ func (b *bulk) survey(ctx workflow.Context) error {
 		}
 	})
 	out, err := call(ctx, longTransfer("survey "+b.job.Input, b.job.CreateTimeout.Std()), act.Survey,
-		activities.SurveyInput{Job: b.job, Prefix: b.prefix})
+		activities.SurveyInput{Job: b.job, Files: b.files})
 	switch {
 	case b.cancelRequested():
 		return errStopped
@@ -143,7 +143,7 @@ func (b *bulk) take(out activities.SurveyOutput) {
 	k := &b.book
 	k.Profile, k.Account, k.Mode, k.Endpoint, k.Model = out.Profile, out.Account, out.Mode, out.Endpoint, out.Model
 	k.PlanSize, k.Surveyed = out.PlanSize, out.Rejected == ""
-	b.at.Shards, b.at.Units, b.at.Rows = out.Shards, out.Shards, out.Facts.Rows-out.Invalid
+	b.at.Shards, b.at.Units, b.at.Rows = out.Shards, out.Batches, out.Facts.Rows-out.Invalid
 	b.at.Counts = batch.BulkCounts{Invalid: out.Invalid, Open: b.at.Rows}
 	b.at.Rounds = cmp.Or(b.job.Rounds, batch.DefaultRounds)
 	b.at.MaxFlight = cmp.Or(b.job.MaxInFlight, out.Profile.MaxInFlight, batch.DefaultMaxInFlight)
@@ -173,6 +173,9 @@ func (b *bulk) endRound(ctx workflow.Context) error {
 	b.at.Past = append(b.at.Past, batch.RoundSummary{
 		Round: b.at.Round, Batches: b.at.Ended, Rows: b.at.Rows, Answered: k.RoundCounts.Answered, Again: k.RoundCounts.Open, Money: k.RoundMoney,
 	})
+	if b.at.Round == 1 {
+		k.Unsent = b.at.Rows - k.RoundCounts.Sum()
+	}
 	again := k.RoundCounts.Open > 0 && b.at.Round < b.at.Rounds
 	if c := b.at.Cancelled; c != nil {
 		c.NotSent = b.at.Units - b.at.Ended
@@ -182,7 +185,7 @@ func (b *bulk) endRound(ctx workflow.Context) error {
 		return nil
 	}
 	out, err := call(ctx, longTransfer(fmt.Sprintf("plan round %d", b.at.Round+1), patience), act.PlanRound, activities.PlanRoundInput{
-		Prefix: b.prefix, Round: b.at.Round + 1, Units: b.at.Units, Limits: k.Profile.UnitLimits(b.job.BulkJob, k.Mode),
+		Files: b.files, Round: b.at.Round + 1, Rows: k.RoundCounts.Open, Limits: k.Profile.UnitLimits(b.job.BulkJob, k.Mode),
 	})
 	if err != nil {
 		return end(batch.OutcomeResultsUnavailable, fmt.Sprintf("plan round %d: %s", b.at.Round+1, reason(err)))

@@ -24,7 +24,6 @@ func (b *bulk) fill(ctx workflow.Context) error {
 		u := b.book.Queue[0]
 		if u.Rows == 0 { // a shard of bad rows alone: nothing to send
 			b.book.Queue = b.book.Queue[1:]
-			b.at.Ended++
 			continue
 		}
 		if !b.affordable(u) {
@@ -77,7 +76,7 @@ func (b *bulk) hold(u batch.Unit) (int64, bool) {
 
 func (b *bulk) readPlan(ctx workflow.Context) error {
 	out, err := call(ctx, quickRead(fmt.Sprintf("read the plan of round %d", b.at.Round)), act.ReadPlan,
-		activities.ReadPlanInput{Prefix: b.prefix, Round: b.at.Round, Offset: b.book.Cursor, Count: readAhead})
+		activities.ReadPlanInput{Files: b.files, Round: b.at.Round, Offset: b.book.Cursor, Count: readAhead})
 	if err != nil {
 		return end(batch.OutcomeResultsUnavailable, fmt.Sprintf("read the plan of round %d: %s", b.at.Round, reason(err)))
 	}

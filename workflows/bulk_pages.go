@@ -69,7 +69,7 @@ func (b *bulk) dropPages() {
 // readPages finds out where the next pages are, and starts their workflows.
 func (b *bulk) readPages(ctx workflow.Context, q batch.UnitPages, room int) {
 	out, err := call(ctx, longTransfer(fmt.Sprintf("find the pages of unit %d of round %d", q.Unit, q.Round), patience), act.ReadPages,
-		activities.ReadPagesInput{Prefix: b.prefix, Round: q.Round, Unit: q.Unit, From: q.Next, Count: room})
+		activities.ReadPagesInput{Files: b.files, Round: q.Round, Unit: q.Unit, From: q.Next, Count: room})
 	if err == nil && len(out.Pages) == 0 {
 		err = fmt.Errorf("page %d of %d is not in its record", q.Next, q.Count)
 	}
@@ -93,8 +93,8 @@ func (b *bulk) readPages(ctx workflow.Context, q batch.UnitPages, room int) {
 
 func (b *bulk) page(q batch.UnitPages, number int, s batch.PageSegment) batch.Page {
 	return batch.Page{
-		RunID: b.info.WorkflowExecution.ID, Prefix: b.prefix, Round: q.Round, Unit: q.Unit, Number: number,
-		Key:    path.Join(batch.UnitPrefix(b.prefix, q.Round, q.Unit, q.Try), batch.FileResults),
+		RunID: b.info.WorkflowExecution.ID, Prefix: b.files.Prefix, Round: q.Round, Unit: q.Unit, Number: number,
+		Key:    path.Join(b.files.Unit(q.Round, q.Unit, q.Try), batch.FileResults),
 		Offset: s.Range.Offset, Length: s.Range.Length, Rows: s.Rows,
 	}
 }

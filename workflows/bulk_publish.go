@@ -18,7 +18,7 @@ func (b *bulk) publish(ctx workflow.Context) error {
 	k := &b.book
 	if !k.FinalsPlanned {
 		_, err := call(ctx, longTransfer("plan the final files", patience), act.PlanFinal,
-			activities.PlanFinalInput{Prefix: b.prefix, Rounds: b.at.Round})
+			activities.PlanFinalInput{Files: b.files, Settled: b.settledUnits()})
 		if err != nil {
 			return b.unpublished("plan the final files", err)
 		}
@@ -27,7 +27,7 @@ func (b *bulk) publish(ctx workflow.Context) error {
 	for b.at.Published < b.at.Shards {
 		out, err := call(ctx, longTransfer(fmt.Sprintf("publish shards %d to %d", b.at.Published+1, min(b.at.Shards, b.at.Published+publishAtATime)), patience),
 			act.PublishShards, activities.PublishShardsInput{
-				Prefix: b.prefix, Input: b.job.Input, Offset: k.Cursor, Count: publishAtATime, Unsent: b.unsent(),
+				Files: b.files, Input: b.job.Input, Offset: k.Cursor, Count: publishAtATime, Unsent: b.unsent(),
 			})
 		if err != nil {
 			return b.unpublished("publish the final files", err)
@@ -43,6 +43,15 @@ func (b *bulk) publish(ctx workflow.Context) error {
 		}
 	}
 	return b.manifest(ctx)
+}
+
+// settledUnits is how many units of each round were settled.
+func (b *bulk) settledUnits() []int {
+	var units []int
+	for _, round := range b.at.Past {
+		units = append(units, round.Batches)
+	}
+	return units
 }
 
 // unsent is what is said of rows that were never sent.
@@ -72,7 +81,7 @@ func (b *bulk) manifest(ctx workflow.Context) error {
 	outcome := how.Outcome()
 	out, err := call(ctx, longTransfer("check that every row is accounted for, and publish the manifest", patience), act.PublishManifest,
 		activities.PublishManifestInput{
-			Prefix: b.prefix, Shards: b.at.Shards, Rows: rows,
+			Files: b.files, Shards: b.at.Shards, Rows: rows, Settled: batch.Settled{Counts: b.at.Counts, Unsent: b.book.Unsent},
 			Manifest: batch.Manifest{
 				WorkflowID: b.info.WorkflowExecution.ID, RunID: b.token, SessionID: b.state.SessionID, Outcome: outcome,
 				Input: batch.ManifestInput{Source: b.job.Input, SHA256: b.state.Input.SHA256},
@@ -86,7 +95,7 @@ func (b *bulk) manifest(ctx workflow.Context) error {
 	b.at.Counts = c
 	ref := out.Manifest
 	b.state.Results = &batch.Results{
-		Prefix: b.prefix, Rows: rows, Succeeded: c.Answered, Failed: c.RowErrors + c.Expired + c.Cancelled + c.Invalid, Missing: c.Missing,
+		Prefix: b.files.Prefix, Rows: rows, Succeeded: c.Answered, Failed: c.RowErrors + c.Expired + c.Cancelled + c.Invalid, Missing: c.Missing,
 		Manifest: &ref,
 	}
 	b.state.Progress = 100

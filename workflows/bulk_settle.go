@@ -16,7 +16,7 @@ func (b *bulk) settle(ctx workflow.Context, u batch.OpenUnit) {
 		return
 	}
 	out, err := call(ctx, longTransfer("settle "+u.WorkflowID, patience), act.SettleUnit, activities.SettleUnitInput{
-		Prefix: b.prefix, Round: b.at.Round, Unit: u.Unit, Try: u.Try, Input: b.job.Input, Finished: f,
+		Files: b.files, Round: b.at.Round, Unit: u.Unit, Try: u.Try, Input: b.job.Input, Finished: f,
 		CancelRequested: b.cancelRequested(), Prices: b.book.Profile.Prices, RowsPerPage: b.rowsPerPage(),
 	})
 	b.returnLease(ctx, u.WorkflowID)

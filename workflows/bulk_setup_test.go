@@ -129,7 +129,7 @@ func playOn[In, Out any](f *floor, name string, script func(In) (Out, error)) {
 func (f *floor) plays() {
 	playOn(f, "Survey", func(activities.SurveyInput) (activities.SurveyOutput, error) {
 		return activities.SurveyOutput{
-			Profile: f.profile, Account: "acct", Mode: batch.CreateInline, Shards: f.shards, PlanSize: int64(f.shards),
+			Profile: f.profile, Account: "acct", Mode: batch.CreateInline, Shards: f.shards, Batches: f.shards - len(f.empty), PlanSize: int64(f.shards),
 			Facts: batch.InputFacts{Rows: int64(f.shards * shardRows)},
 		}, nil
 	})

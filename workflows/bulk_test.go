@@ -118,7 +118,10 @@ func TestBulkEmptyShards(t *testing.T) {
 	f.empty = map[int]bool{1: true, 3: true}
 	e := f.runBulk(bulkJob)
 	require.Equal(t, []string{child(1, 2)}, f.begun)
-	require.Equal(t, 3, e.Bulk.Ended)
+	require.Equal(t, 1, e.Bulk.Ended)
+	require.Equal(t, 1, e.Bulk.Units, "what is never sent is no batch")
+	require.Equal(t, 1, e.Bulk.Past[0].Batches)
+	require.Equal(t, 3, e.Bulk.Published, "but it has its final files")
 }
 
 // A run that was reset finds what it has sent before.

@@ -51,7 +51,7 @@ func (b *bulk) returnLease(ctx workflow.Context, holder string) {
 // send starts the batch of a unit, unless it was started before.
 func (b *bulk) send(ctx workflow.Context, u batch.OpenUnit) {
 	out, err := call(ctx, longTransfer("prepare "+u.WorkflowID, patience), act.Prepare, activities.PrepareInput{
-		Prefix: b.prefix, Round: b.at.Round, Unit: u.Unit, Try: u.Try, Input: b.job.Input, WorkflowID: u.WorkflowID,
+		Files: b.files, Round: b.at.Round, Unit: u.Unit, Try: u.Try, Input: b.job.Input, WorkflowID: u.WorkflowID,
 	})
 	switch {
 	case err != nil:
@@ -98,7 +98,7 @@ func (b *bulk) childJob(u batch.OpenUnit, key string) batch.Job {
 	j := b.job
 	j.BulkJob = batch.BulkJob{}
 	j.Endpoint, j.Model, j.CreateMode = b.book.Endpoint, b.job.Model, b.book.Mode
-	j.ResultsPrefix = batch.UnitPrefix(b.prefix, b.at.Round, u.Number, u.Try)
+	j.ResultsPrefix = b.files.Unit(b.at.Round, u.Number, u.Try)
 	j.Notify = &batch.Notify{WorkflowID: b.info.WorkflowExecution.ID, Signal: batch.SignalFinished}
 	if b.book.StaleAfter != nil {
 		j.StaleAfter = *b.book.StaleAfter
