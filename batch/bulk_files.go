@@ -65,7 +65,7 @@ func PartName(folder string, shard int) string {
 func PartNumber(name string) int {
 	digits, isPart := strings.CutSuffix(path.Base(name), ".jsonl")
 	n, err := strconv.Atoi(digits)
-	if !isPart || err != nil || path.Base(name) != path.Base(PartName("", n)) {
+	if !isPart || err != nil || n < 1 || path.Base(name) != path.Base(PartName("", n)) {
 		return 0
 	}
 	return n
