@@ -75,7 +75,7 @@ func (a *Activities) SettleUnit(ctx context.Context, in SettleUnitInput) (Settle
 		return SettleUnitOutput{}, translate(lost(batch.ErrBroken,
 			"round %d, unit %d: %d rows have no failure, its manifest says that %d are answered", r.Round, r.Unit, r.Counts.Answered, said))
 	}
-	if _, err := a.writeJSON(ctx, in.Files.Record(in.Round, in.Unit.Number), r); err != nil {
+	if _, err := a.writeJSON(ctx, in.Record(in.Round, in.Unit.Number), r); err != nil {
 		return SettleUnitOutput{}, translate(err)
 	}
 	return SettleUnitOutput{

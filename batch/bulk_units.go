@@ -27,7 +27,8 @@ type PlannedUnit struct {
 	Pieces []Piece `json:"pieces,omitempty"` // none in round 1
 }
 
-// ErrBroken: the store has something else than what a run has written into it.
+// ErrBroken tells that the store has something else than what a run has written
+// into it.
 var ErrBroken = errors.New("not what was written")
 
 // Check tells whether this is what the plan says of a unit that was read before.

@@ -55,6 +55,11 @@ type floor struct {
 	ends         int // questions about lost notices
 	planned      int // units of the next round
 	total        batch.BulkCounts
+	refuses      map[string]error          // by activity
+	prefixes     []string                  // of the batches' results
+	planRound    activities.PlanRoundInput // as asked for last
+	planFinal    activities.PlanFinalInput
+	manifest     activities.PublishManifestInput
 	read         []batch.Page // pages taken in downstream
 	pageTakes    time.Duration
 }
@@ -122,6 +127,10 @@ func playOn[In, Out any](f *floor, name string, script func(In) (Out, error)) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.calls = append(f.calls, name)
+		if err := f.refuses[name]; err != nil {
+			var none Out
+			return none, err
+		}
 		return script(in)
 	}).Maybe()
 }
@@ -149,15 +158,18 @@ func (f *floor) plays() {
 		return out, err
 	})
 	playOn(f, "Ends", f.lookForEnds)
-	playOn(f, "PlanRound", func(activities.PlanRoundInput) (activities.PlanRoundOutput, error) {
+	playOn(f, "PlanRound", func(in activities.PlanRoundInput) (activities.PlanRoundOutput, error) {
 		n := f.planned
+		f.planRound = in
 		return activities.PlanRoundOutput{Units: n, Rows: int64(n * shardRows), PlanSize: int64(n)}, nil
 	})
-	playOn(f, "PlanFinal", func(activities.PlanFinalInput) (activities.PlanFinalOutput, error) {
+	playOn(f, "PlanFinal", func(in activities.PlanFinalInput) (activities.PlanFinalOutput, error) {
+		f.planFinal = in
 		return activities.PlanFinalOutput{Shards: f.shards}, nil
 	})
 	playOn(f, "PublishShards", func(in activities.PublishShardsInput) (activities.PublishShardsOutput, error) { return f.publish(in) })
 	playOn(f, "PublishManifest", func(in activities.PublishManifestInput) (activities.PublishManifestOutput, error) {
+		f.manifest = in
 		return activities.PublishManifestOutput{Counts: f.total}, nil
 	})
 }
@@ -216,6 +228,7 @@ func (f *floor) playBatch(ctx workflow.Context, raw json.RawMessage) (batch.Resu
 	}
 	f.note(func() {
 		f.begun = append(f.begun, id)
+		f.prefixes = append(f.prefixes, job.ResultsPrefix)
 		f.most = max(f.most, len(f.begun)-len(f.ended))
 	})
 	done := f.says(id)
