@@ -83,6 +83,17 @@ func TestUploadStreamsTheRows(t *testing.T) {
 	require.Equal(t, int64(len(rows(5))), content.Length)
 }
 
+func TestUploadOfAPart(t *testing.T) {
+	w := newWorld(t, gatewaytest.Options{})
+	whole := rows(3)
+	w.put("in.jsonl", whole)
+	line := int64(strings.Index(whole, "\n") + 1)
+	for _, part := range []batch.Range{{Offset: 0, Length: line}, {Offset: line, Length: line}, {Offset: 2 * line, Length: 9 * line}} {
+		out := must(w, w.acts.Upload, activities.UploadInput{Dialect: batch.DialectPhaseo, Input: "in.jsonl", Range: &part, Filename: "in.jsonl"})
+		require.Equal(t, line, out.Bytes, "it announces the part's length, not the file's")
+	}
+}
+
 func TestUploadIsNotRepeatedOnceItsIDIsKnown(t *testing.T) {
 	w := newWorld(t, gatewaytest.Options{})
 	w.put("in.jsonl", rows(1))

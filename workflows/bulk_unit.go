@@ -24,11 +24,16 @@ func (b *bulk) ask(ctx workflow.Context, u batch.OpenUnit) {
 	// Waiting before the call, since the answer may be quicker than its end.
 	b.unit(u.Number).NotBefore = workflow.Now(ctx).Add(askAgainEvery)
 	b.stage(u.Number, batch.UnitWaiting, "")
-	_, err := call(ctx, quickRead("ask for capacity for "+u.WorkflowID), act.AskGovernor, activities.AskGovernorInput{
+	out, err := call(ctx, quickRead("ask for capacity for "+u.WorkflowID), act.AskGovernor, activities.AskGovernorInput{
 		Account: b.book.Account, Profile: b.book.Profile.Name, Capacity: b.book.Profile.Capacity(), Request: req,
 	})
-	if open := b.unit(u.Number); err != nil && open.Stage == batch.UnitWaiting {
+	open := b.unit(u.Number)
+	switch {
+	case open == nil || open.Stage != batch.UnitWaiting: // the answer was quicker
+	case err != nil:
 		b.putOff(ctx, u.Number, foreignWait, "ask for capacity: "+reason(err))
+	default:
+		open.Problem = out.Waiting
 	}
 }
 
