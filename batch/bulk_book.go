@@ -50,6 +50,7 @@ type OpenUnit struct {
 	Unit
 	Stage      UnitStage `json:"stage"`
 	Try        int       `json:"try"`
+	Ask        int       `json:"ask,omitempty"` // of its request for capacity
 	WorkflowID string    `json:"workflow_id"`
 	Since      time.Time `json:"since"`
 	// NotBefore is when it may ask for capacity, or ask again.

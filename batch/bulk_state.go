@@ -56,6 +56,8 @@ type Bulk struct {
 	// Past is what each round came to.
 	Past  []RoundSummary `json:"past,omitempty"`
 	Money Money          `json:"money"`
+	// AtRiskNanos is what batches may have cost besides whose end is not known.
+	AtRiskNanos int64 `json:"at_risk_nanos,omitempty"`
 	// Estimate is by the rows' length and the output that they allow, each sent once.
 	Estimate Money   `json:"estimate"`
 	Causes   []Cause `json:"causes,omitempty"` // of permanent failures, the most frequent first

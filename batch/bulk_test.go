@@ -119,21 +119,32 @@ func TestHoldAndBudget(t *testing.T) {
 	_, known = batch.Hold(batch.Prices{}, unit, batch.Money{}, 0)
 	require.False(t, known, "nothing was paid for yet")
 
+	nanos, _ = batch.Hold(batch.Prices{InputUSDPerMillion: 1}, batch.Unit{Rows: 10, Tokens: 1000}, batch.Money{CostNanos: 9_000_000}, 30)
+	require.EqualValues(t, 3_000_000, nanos, "rows that set no limit on their output cost more than their input")
+}
+
+func TestAfford(t *testing.T) {
 	const usd = 1_000_000_000
 	for name, tc := range map[string]struct {
 		spent, held, next int64
-		want              bool
+		known, alone      bool
+		want              batch.Affordability
 	}{
-		"nothing yet":       {0, 0, usd, true},
-		"exactly":           {usd, usd / 2, usd / 2, true},
-		"a little too much": {usd, usd / 2, usd/2 + 1, false},
-		"all spent":         {2 * usd, 0, 0, false},
+		"nothing yet":                 {0, 0, usd, true, true, batch.Affordable},
+		"exactly":                     {usd, usd / 2, usd / 2, true, false, batch.Affordable},
+		"too much beside others":      {usd, usd / 2, usd/2 + 1, true, false, batch.AffordLater},
+		"too much by itself":          {usd, 0, usd + 1, true, true, batch.Unaffordable},
+		"all spent":                   {2 * usd, 0, 0, true, true, batch.Unaffordable},
+		"at an unknown cost, alone":   {0, 0, 0, false, true, batch.Affordable},
+		"at an unknown cost, not yet": {0, 0, 0, false, false, batch.AffordLater},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, tc.want, batch.WithinBudget(2, batch.Money{CostNanos: tc.spent}, tc.held, tc.next))
+			require.Equal(t, tc.want, batch.Afford(2, tc.spent, tc.held, tc.next, tc.known, tc.alone))
 		})
 	}
-	require.True(t, batch.WithinBudget(0, batch.Money{CostNanos: 9 * usd}, 0, usd), "no budget, no limit")
+	require.Equal(t, batch.Affordable, batch.Afford(0, 9*usd, usd, usd, false, false), "no budget, no limit")
+	require.True(t, batch.MayBePaid(batch.OutcomeSubmissionUnknown))
+	require.False(t, batch.MayBePaid(batch.OutcomeRejected))
 }
 
 func TestPriced(t *testing.T) {

@@ -30,17 +30,18 @@ func (b *bulk) rowsPerPage() int64 {
 	return 0
 }
 
-// advancePages starts the downstream workflows of pages that wait, as many as
-// may run at a time; a cancelled run starts none and asks the running ones to stop.
-func (b *bulk) advancePages(ctx workflow.Context) {
-	if b.at.Pages == nil {
-		return
+// cancelPages starts no more downstream workflows and asks those that run to stop.
+func (b *bulk) cancelPages() {
+	b.dropPages()
+	for _, p := range b.pages {
+		p.cancel()
 	}
-	if b.cancelRequested() {
-		b.dropPages()
-		for _, p := range b.pages {
-			p.cancel()
-		}
+}
+
+// advancePages starts the downstream workflows of pages that wait, as many as
+// may run at a time.
+func (b *bulk) advancePages(ctx workflow.Context) {
+	if b.at.Pages == nil || b.cancelRequested() {
 		return
 	}
 	room := cmp.Or(b.job.Downstream.MaxParallel, batch.DefaultMaxParallel) - len(b.pages)
@@ -146,12 +147,16 @@ func (b *bulk) awaitPages(ctx workflow.Context) error {
 		b.changed = false
 		b.drain(ctx)
 		renew := b.renewDue(ctx)
+		b.passCancelOn(ctx)
 		if !renew {
 			b.advancePages(ctx)
 		}
 		b.show(ctx)
 		if renew && b.working == 0 {
-			return b.continueAsNew(ctx)
+			if err := b.continueAsNew(ctx); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := workflow.Await(ctx, func() bool { return b.changed }); err != nil {
 			return err

@@ -39,7 +39,9 @@ func (b *bulk) publish(ctx workflow.Context) error {
 		b.at.Published += out.Shards
 		b.show(ctx)
 		if b.renewDue(ctx) {
-			return b.continueAsNew(ctx)
+			if err := b.continueAsNew(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return b.manifest(ctx)

@@ -39,13 +39,16 @@ type floor struct {
 	profile batch.Profile
 	empty   map[int]bool // shards of bad rows alone
 
-	grants  bool                                                                        // leases are granted at once
-	takes   func(id string) time.Duration                                               // how long a batch takes
-	says    func(id string) batch.Finished                                              // how it ends
-	lost    map[string]bool                                                             // batches whose notice never arrives
-	prepare func(activities.PrepareInput) (activities.PrepareOutput, error)             // what is known of a unit
-	settle  func(activities.SettleUnitInput) (activities.SettleUnitOutput, error)       // what became of its rows
-	publish func(activities.PublishShardsInput) (activities.PublishShardsOutput, error) // where they ended up
+	slow       func(step string) time.Duration                                             // how long an activity takes
+	readFails  func(activities.ReadPlanInput) bool                                         // the store is away
+	noGovernor bool                                                                        // it was terminated
+	grants     bool                                                                        // leases are granted at once
+	takes      func(id string) time.Duration                                               // how long a batch takes
+	says       func(id string) batch.Finished                                              // how it ends
+	lost       map[string]bool                                                             // batches whose notice never arrives
+	prepare    func(activities.PrepareInput) (activities.PrepareOutput, error)             // what is known of a unit
+	settle     func(activities.SettleUnitInput) (activities.SettleUnitOutput, error)       // what became of its rows
+	publish    func(activities.PublishShardsInput) (activities.PublishShardsOutput, error) // where they ended up
 
 	begun, ended []string // batches, in order
 	most         int      // of them at a time
@@ -123,6 +126,11 @@ func playOn[In, Out any](f *floor, name string, script func(In) (Out, error)) {
 		defer f.mu.Unlock()
 		f.calls = append(f.calls, name)
 		return script(in)
+	}).AfterFn(func() time.Duration {
+		if f.slow == nil {
+			return 0
+		}
+		return f.slow(name)
 	}).Maybe()
 }
 
@@ -137,7 +145,7 @@ func (f *floor) plays() {
 	playOn(f, "AskGovernor", func(in activities.AskGovernorInput) (activities.AskGovernorOutput, error) {
 		f.asked = append(f.asked, in.Request.Holder)
 		if f.grants {
-			f.env.SignalWorkflow(batch.SignalLeaseGranted, batch.LeaseGranted{Holder: in.Request.Holder})
+			f.env.SignalWorkflow(batch.SignalLeaseGranted, batch.LeaseGranted{Holder: in.Request.Holder, Ask: in.Request.Ask})
 		}
 		return activities.AskGovernorOutput{}, nil
 	})
@@ -164,6 +172,9 @@ func (f *floor) plays() {
 
 // readPlan knows a plan whose offsets are the numbers of its units.
 func (f *floor) readPlan(in activities.ReadPlanInput) (activities.ReadPlanOutput, error) {
+	if f.readFails != nil && f.readFails(in) {
+		return activities.ReadPlanOutput{}, errors.New("the store is away")
+	}
 	units := f.shards
 	if in.Round > 1 {
 		units = f.planned
@@ -196,6 +207,9 @@ func (f *floor) lookForEnds(in activities.EndsInput) (activities.EndsOutput, err
 func (f *floor) hearSignal(_, id, _, name string, arg any) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.noGovernor && strings.HasPrefix(id, "governor~") {
+		return errors.New("unknown external workflow")
+	}
 	switch a := arg.(type) {
 	case batch.LeaseRelease:
 		f.signals = append(f.signals, name+" "+a.Holder)

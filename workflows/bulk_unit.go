@@ -17,7 +17,11 @@ const foreignWait = time.Minute
 
 // ask asks the governor for a lease; the answer comes as a signal.
 func (b *bulk) ask(ctx workflow.Context, u batch.OpenUnit) {
-	req := batch.LeaseRequest{RunID: b.info.WorkflowExecution.ID, Holder: u.WorkflowID, Tokens: u.Tokens}
+	if u.Stage == batch.UnitDeferred {
+		u.Ask++
+		b.unit(u.Number).Ask = u.Ask
+	}
+	req := batch.LeaseRequest{RunID: b.info.WorkflowExecution.ID, Holder: u.WorkflowID, Ask: u.Ask, Tokens: u.Tokens}
 	if b.book.Mode != batch.CreateInline {
 		req.Uploads, req.UploadBytes = 1, u.Bytes
 	}
@@ -41,16 +45,23 @@ func (b *bulk) ask(ctx workflow.Context, u batch.OpenUnit) {
 func (b *bulk) yield(ctx workflow.Context, u batch.OpenUnit) {
 	b.stage(u.Number, batch.UnitDeferred, "")
 	b.unit(u.Number).NotBefore = workflow.Now(ctx)
-	b.returnLease(ctx, u.WorkflowID)
+	b.returnLease(ctx, u.WorkflowID, u.Ask)
 }
 
-// returnLease tells the governor that a unit needs its capacity no more. A
-// governor that is gone has nothing to return to.
-func (b *bulk) returnLease(ctx workflow.Context, holder string) {
-	err := workflow.SignalExternalWorkflow(ctx, b.at.Governor, "", batch.SignalRelease, batch.LeaseRelease{Holder: holder}).Get(ctx, nil)
-	if err != nil {
-		b.log.Info("return a lease", "governor", b.at.Governor, "holder", holder, "error", err)
+// returnLease tells the governor that a unit needs its capacity no more. One that
+// is gone has nothing to return to, and has forgotten who waits.
+func (b *bulk) returnLease(ctx workflow.Context, holder string, ask int) {
+	err := workflow.SignalExternalWorkflow(ctx, b.at.Governor, "", batch.SignalRelease, batch.LeaseRelease{Holder: holder, Ask: ask}).Get(ctx, nil)
+	if err == nil {
+		return
 	}
+	b.log.Info("return a lease", "governor", b.at.Governor, "holder", holder, "error", err)
+	for i := range b.book.Units {
+		if b.book.Units[i].Stage == batch.UnitWaiting {
+			b.book.Units[i].NotBefore = workflow.Now(ctx)
+		}
+	}
+	b.changed = true
 }
 
 // send starts the batch of a unit, unless it was started before.
@@ -60,7 +71,7 @@ func (b *bulk) send(ctx workflow.Context, u batch.OpenUnit) {
 	})
 	switch {
 	case err != nil:
-		b.returnLease(ctx, u.WorkflowID)
+		b.returnLease(ctx, u.WorkflowID, u.Ask)
 		b.hear(batch.Finished{WorkflowID: u.WorkflowID, Outcome: batch.OutcomeRejected, Failure: &batch.Failure{
 			Type: batch.KindBatchRejected, Message: "prepare: " + reason(err),
 		}})
@@ -143,10 +154,11 @@ func (b *bulk) hear(f batch.Finished) {
 // retry gives a unit back what it holds and asks again later, under a new id: a
 // lease is for one batch.
 func (b *bulk) retry(ctx workflow.Context, u batch.OpenUnit, wait time.Duration, problem string) {
-	b.returnLease(ctx, u.WorkflowID)
+	b.returnLease(ctx, u.WorkflowID, u.Ask)
 	b.putOff(ctx, u.Number, wait, problem)
 	if open := b.unit(u.Number); open != nil {
 		open.Try++
+		open.Ask = 0
 		open.Finished = nil
 		open.WorkflowID = batch.ChildID(b.info.WorkflowExecution.ID, b.at.Round, u.Number, open.Try)
 	}
