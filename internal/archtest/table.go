@@ -68,6 +68,12 @@ var Imports = Table{
 		},
 	},
 
+	// What a user's own worker imports.
+	"pages": {
+		Own:     []string{"batch", "internal/blobstore", "internal/env", "internal/jsonl"},
+		Modules: []string{"github.com/go-json-experiment/json"},
+	},
+
 	// What a user's program looks like.
 	"examples/start": {Own: []string{".", "batch"}, Modules: []string{"go.temporal.io/sdk"}},
 
