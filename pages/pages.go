@@ -21,8 +21,9 @@ import (
 	"batchkeeper/internal/jsonl"
 )
 
-// ErrMalformed: the page is not what its reference says. What was written once
-// stays as it is, so that reading again does not help; other errors may pass.
+// ErrMalformed says that a page is not what its reference promises. What was
+// written once stays as it is, so that reading again does not help; other errors
+// may pass.
 var ErrMalformed = errors.New("not the page that was referred to")
 
 // Row is one answered row.
