@@ -33,7 +33,7 @@ func refused(err error) bool {
 	case "21", // one statement has a row twice
 		"22", // a value that the column's type does not take
 		"23", // a constraint
-		"54": // a limit, such as JSON that is nested too deep
+		"54": // a limit of the server's, such as on nested values
 		return true
 	default:
 		return false

@@ -23,7 +23,7 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		"a row twice":           {said("21000"), true},
 		"no text for the type":  {said("22P02"), true},
 		"a constraint":          {said("23514"), true},
-		"nested too deep":       {said("54001"), true},
+		"a limit":               {said("54001"), true},
 		"the connection breaks": {io.ErrUnexpectedEOF, false},
 		"shutting down":         {said("57P01"), false},
 		"starting up":           {said("57P03"), false},
