@@ -76,7 +76,7 @@ var Imports = Table{
 
 	// What a user's program looks like.
 	"examples/start":      {Own: []string{".", "batch"}, Modules: []string{"go.temporal.io/sdk"}},
-	"examples/downstream": {Own: []string{"pages", "examples/downstream/ingest"}, Modules: []string{"go.temporal.io/sdk"}},
+	"examples/downstream": {Own: []string{".", "batch", "pages", "examples/downstream/ingest"}, Modules: []string{"go.temporal.io/sdk"}},
 	"examples/downstream/ingest": {
 		Own: []string{"batch", "pages"}, Modules: []string{"github.com/jackc/pgx/v5", "go.temporal.io/sdk"},
 	},
