@@ -62,11 +62,12 @@ type OpenUnit struct {
 
 // UnitPages are the pages of a settled unit that have not been started.
 type UnitPages struct {
-	Round int `json:"round"`
-	Unit  int `json:"unit"`
-	Try   int `json:"try"`
-	Next  int `json:"next"`  // the first of them, from 1
-	Count int `json:"count"` // of all pages of the unit
+	Round   int    `json:"round"`
+	Unit    int    `json:"unit"`
+	Try     int    `json:"try"`
+	BatchID string `json:"batch_id,omitempty"`
+	Next    int    `json:"next"`  // the first of them, from 1
+	Count   int    `json:"count"` // of all pages of the unit
 }
 
 // The layout of a bulk run's files below its results prefix.

@@ -57,11 +57,13 @@ type Page struct {
 	Prefix string `json:"prefix"` // of its results
 	Round  int    `json:"round"`
 	Unit   int    `json:"unit"`
-	Number int    `json:"page"` // within the unit, from 1
-	Key    string `json:"key"`  // in the store
-	Offset int64  `json:"offset"`
-	Length int64  `json:"length"`
-	Rows   int64  `json:"rows"`
+	// BatchID is the gateway's batch that answered the rows.
+	BatchID string `json:"batch_id,omitempty"`
+	Number  int    `json:"page"` // within the unit, from 1
+	Key     string `json:"key"`  // in the store
+	Offset  int64  `json:"offset"`
+	Length  int64  `json:"length"`
+	Rows    int64  `json:"rows"`
 }
 
 // Delivery is the payload of the signal "webhook": a hint that something may

@@ -94,7 +94,7 @@ func (b *bulk) readPages(ctx workflow.Context, q batch.UnitPages, room int) {
 
 func (b *bulk) page(q batch.UnitPages, number int, s batch.PageSegment) batch.Page {
 	return batch.Page{
-		RunID: b.info.WorkflowExecution.ID, Prefix: b.prefix, Round: q.Round, Unit: q.Unit, Number: number,
+		RunID: b.info.WorkflowExecution.ID, Prefix: b.prefix, Round: q.Round, Unit: q.Unit, BatchID: q.BatchID, Number: number,
 		Key:    path.Join(batch.UnitPrefix(b.prefix, q.Round, q.Unit, q.Try), batch.FileResults),
 		Offset: s.Range.Offset, Length: s.Range.Length, Rows: s.Rows,
 	}

@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func (f *floor) pages(each int, takes time.Duration) *[]batch.Page {
 	happy := f.settle
 	f.settle = func(in activities.SettleUnitInput) (activities.SettleUnitOutput, error) {
 		out, err := happy(in)
-		out.Pages = each
+		out.Pages, out.BatchID = each, fmt.Sprintf("batch_%d", in.Unit.Number)
 		return out, err
 	}
 	f.env.OnActivity("ReadPages", mock.Anything, mock.Anything).Return(
@@ -43,6 +44,7 @@ func TestBulkPages(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range *read {
 		require.EqualValues(t, p.Number, p.Offset)
+		require.Equal(t, fmt.Sprintf("batch_%d", p.Unit), p.BatchID)
 		seen[p.Key+string(rune(p.Number))] = true
 	}
 	require.Len(t, seen, 20)

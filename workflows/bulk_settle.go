@@ -30,7 +30,9 @@ func (b *bulk) settle(ctx workflow.Context, u batch.OpenUnit) {
 	b.count(u, out)
 	b.trip()
 	if out.Pages > 0 {
-		b.book.PageQueue = append(b.book.PageQueue, batch.UnitPages{Round: b.at.Round, Unit: u.Number, Try: u.Try, Next: 1, Count: out.Pages})
+		b.book.PageQueue = append(b.book.PageQueue, batch.UnitPages{
+			Round: b.at.Round, Unit: u.Number, Try: u.Try, BatchID: out.BatchID, Next: 1, Count: out.Pages,
+		})
 	}
 	b.drop(u.Number)
 }
