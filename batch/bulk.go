@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Defaults of a bulk run.
@@ -44,16 +45,19 @@ type BulkJob struct {
 
 // Downstream starts a workflow of the user's for each page of answered rows.
 type Downstream struct {
-	Workflow    string `json:"workflow"`             // its registered name
-	TaskQueue   string `json:"task_queue,omitempty"` // empty: this run's own
+	Workflow    string `json:"workflow"`   // its registered name
+	TaskQueue   string `json:"task_queue"` // where a worker polls that knows it
 	RowsPerPage int64  `json:"rows_per_page,omitempty"`
 	MaxParallel int    `json:"max_parallel,omitempty"`
+	// PageTimeout bounds the workflow of one page: the run waits for it.
+	PageTimeout Duration `json:"page_timeout,omitempty"`
 }
 
 // Defaults and bounds of a downstream.
 const (
 	DefaultRowsPerPage = 1000
 	DefaultMaxParallel = 10
+	DefaultPageTimeout = 24 * time.Hour
 	minRowsPerPage     = 10
 )
 
@@ -120,6 +124,10 @@ func (d *Downstream) validate() error {
 		return nil
 	case d.Workflow == "":
 		return errors.New("downstream: workflow, the name of the workflow to start for each page, is needed")
+	case d.TaskQueue == "":
+		return errors.New("downstream: task_queue, where a worker polls that knows the workflow, is needed")
+	case d.PageTimeout < 0:
+		return fmt.Errorf("downstream: page_timeout %s is negative", d.PageTimeout)
 	case d.RowsPerPage != 0 && d.RowsPerPage < minRowsPerPage:
 		return fmt.Errorf("downstream: rows_per_page %d: want at least %d", d.RowsPerPage, minRowsPerPage)
 	case d.MaxParallel < 0 || d.MaxParallel > maxMaxInFlight:

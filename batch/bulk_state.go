@@ -108,6 +108,8 @@ type DownstreamState struct {
 	Failed    int `json:"failed"`
 	Cancelled int `json:"cancelled"`
 	NotRun    int `json:"not_run"` // never started, because the run was cancelled
+	// Unconfirmed were asked to stop and had not ended when the run did.
+	Unconfirmed int `json:"unconfirmed,omitempty"`
 	// Failures are the first pages that did not complete, by workflow id.
 	Failures []string `json:"failures,omitempty"`
 }

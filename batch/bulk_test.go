@@ -195,8 +195,10 @@ func TestValidateBulk(t *testing.T) {
 		"budget_usd":                 func(j *batch.Job) { j.BudgetUSD = -1 },
 		"on_bad_rows":                func(j *batch.Job) { j.OnBadRows = "ignore" },
 		"workflow":                   func(j *batch.Job) { j.Downstream = &batch.Downstream{} },
-		"rows_per_page":              func(j *batch.Job) { j.Downstream = &batch.Downstream{Workflow: "w", RowsPerPage: 1} },
-		"max_parallel":               func(j *batch.Job) { j.Downstream = &batch.Downstream{Workflow: "w", MaxParallel: -1} },
+		"task_queue":                 func(j *batch.Job) { j.Downstream = &batch.Downstream{Workflow: "w"} },
+		"rows_per_page":              func(j *batch.Job) { j.Downstream = &batch.Downstream{Workflow: "w", TaskQueue: "q", RowsPerPage: 1} },
+		"max_parallel":               func(j *batch.Job) { j.Downstream = &batch.Downstream{Workflow: "w", TaskQueue: "q", MaxParallel: -1} },
+		"page_timeout":               func(j *batch.Job) { j.Downstream = &batch.Downstream{Workflow: "w", TaskQueue: "q", PageTimeout: -1} },
 	} {
 		job := ok
 		change(&job)

@@ -113,6 +113,8 @@ type ManifestBulk struct {
 	Rounds []RoundSummary `json:"rounds"`
 	Money  Money          `json:"money"`
 	Causes []Cause        `json:"causes,omitempty"`
+	// Downstream is how the pages went, where there are any.
+	Downstream *DownstreamState `json:"downstream,omitempty"`
 }
 
 // ManifestInput identifies the input that the rows came from.

@@ -33,7 +33,7 @@ func (f *floor) pages(each int, takes time.Duration) *[]batch.Page {
 	return &f.read
 }
 
-const pagedJob = `{"input":"in.jsonl","max_in_flight":3,"downstream":{"workflow":"Ingest","max_parallel":2}}`
+const pagedJob = `{"input":"in.jsonl","max_in_flight":3,"downstream":{"workflow":"Ingest","task_queue":"ingest","max_parallel":2}}`
 
 func TestBulkPages(t *testing.T) {
 	f := newFloor(t, 4)
@@ -75,4 +75,23 @@ func TestBulkPagesContinueAsNew(t *testing.T) {
 	require.Equal(t, batch.OutcomeCompleted, e.Outcome)
 	require.Equal(t, 5, first+len(*rest))
 	require.Equal(t, 5, e.Bulk.Pages.Completed)
+}
+
+// A page that does not stop holds a cancelled run no longer than cancel_grace.
+func TestBulkPageThatDoesNotStop(t *testing.T) {
+	f := newFloor(t, 1)
+	f.pages(3, 100*time.Hour)
+	f.pageDeaf = true
+	f.at(10*time.Hour, func() { f.update(batch.UpdateCancel, bulkCancel) })
+	began, happy := f.env.Now(), f.publish
+	var took time.Duration
+	f.publish = func(in activities.PublishShardsInput) (activities.PublishShardsOutput, error) {
+		took = f.env.Now().Sub(began)
+		return happy(in)
+	}
+	e := f.runBulk(pagedJob)
+	require.Equal(t, 2, e.Bulk.Pages.Unconfirmed)
+	require.Equal(t, 1, e.Bulk.Pages.NotRun)
+	require.Len(t, e.Bulk.Pages.Failures, 2, "they are named")
+	require.Equal(t, 10*time.Hour+batch.DefaultCancelGrace, took.Round(time.Minute))
 }

@@ -48,7 +48,7 @@ func (b *bulk) round(ctx workflow.Context) error {
 			return end(batch.OutcomeResultsUnavailable, b.book.Broken)
 		case b.roundOver():
 			return nil
-		case renew && b.working == 0:
+		case renew && b.idle():
 			if err := b.continueAsNew(ctx); err != nil {
 				return err
 			}
@@ -77,7 +77,7 @@ func (b *bulk) pagesHold(ctx workflow.Context) bool {
 // roundOver tells that nothing of the round is under way, nor still to be begun.
 func (b *bulk) roundOver() bool {
 	switch {
-	case b.working != len(b.pages):
+	case b.working > 0:
 		return false
 	case b.stopped():
 		return !slices.ContainsFunc(b.book.Units, func(u batch.OpenUnit) bool { return u.Stage != batch.UnitDeferred })

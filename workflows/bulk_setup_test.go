@@ -60,6 +60,7 @@ type floor struct {
 	total        batch.BulkCounts
 	read         []batch.Page // pages taken in downstream
 	pageTakes    time.Duration
+	pageDeaf     bool // to a cancel
 }
 
 // registry plays the batches instead of running them.
@@ -89,6 +90,9 @@ func newFloor(t *testing.T, shards int) *floor {
 	workflows.Register(registry{env, f.playBatch}, activities.New(activities.Options{}))
 	env.RegisterWorkflowWithOptions(func(ctx workflow.Context, p batch.Page) error {
 		f.note(func() { f.read = append(f.read, p) })
+		if f.pageDeaf {
+			ctx, _ = workflow.NewDisconnectedContext(ctx)
+		}
 		return workflow.Sleep(ctx, f.pageTakes)
 	}, workflow.RegisterOptions{Name: "Ingest"})
 	f.script()

@@ -51,6 +51,9 @@ func (b *bulk) yield(ctx workflow.Context, u batch.OpenUnit) {
 // returnLease tells the governor that a unit needs its capacity no more. One that
 // is gone has nothing to return to, and has forgotten who waits.
 func (b *bulk) returnLease(ctx workflow.Context, holder string, ask int) {
+	if b.at.Governor == "" { // a notice of before this run was reset
+		return
+	}
 	err := workflow.SignalExternalWorkflow(ctx, b.at.Governor, "", batch.SignalRelease, batch.LeaseRelease{Holder: holder, Ask: ask}).Get(ctx, nil)
 	if err == nil {
 		return
