@@ -128,13 +128,23 @@ func TestUploadTrouble(t *testing.T) {
 			w.fresh()
 		})
 	}
-	in.Input = "absent.jsonl"
+	in.Metered = true
+	script(t, w, gatewaytest.OpUpload, gatewaytest.Fault{Kind: gatewaytest.FaultNamed, Value: "upload_quota"})
 	_, err := do(w, w.acts.Upload, in)
-	k, _ := kind(t, err)
+	k, again := kind(t, err)
+	require.Equal(t, batch.KindGatewayRefused, k, "who hands the quota out is told at once")
+	require.False(t, again)
+	code, refused := batch.RefusalIn(err.Error())
+	require.True(t, refused)
+	require.Equal(t, "batch_file_hourly_quota_exceeded", code)
+
+	in.Input = "absent.jsonl"
+	_, err = do(w, w.acts.Upload, in)
+	k, _ = kind(t, err)
 	require.Equal(t, batch.KindInputUnavailable, k)
 	in.Dialect = "soap"
 	_, err = do(w, w.acts.Upload, in)
-	k, again := kind(t, err)
+	k, again = kind(t, err)
 	require.Equal(t, batch.KindMisconfigured, k)
 	require.True(t, again, "the worker may be mended while the run waits")
 }
