@@ -41,6 +41,7 @@ type floor struct {
 
 	slow       func(step string) time.Duration                                             // how long an activity takes
 	readFails  func(activities.ReadPlanInput) bool                                         // the store is away
+	tokens     int64                                                                       // of a unit, estimated
 	noGovernor bool                                                                        // it was terminated
 	grants     bool                                                                        // leases are granted at once
 	takes      func(id string) time.Duration                                               // how long a batch takes
@@ -185,7 +186,7 @@ func (f *floor) readPlan(in activities.ReadPlanInput) (activities.ReadPlanOutput
 	}
 	out := activities.ReadPlanOutput{Next: min(in.Offset+int64(in.Count), int64(units))}
 	for n := int(in.Offset) + 1; n <= int(out.Next); n++ {
-		u := batch.Unit{Number: n, Rows: shardRows, Shard: &batch.Shard{Number: n, Rows: shardRows}}
+		u := batch.Unit{Number: n, Rows: shardRows, Tokens: f.tokens, Shard: &batch.Shard{Number: n, Rows: shardRows}}
 		if f.empty[n] {
 			u.Rows = 0
 		}
