@@ -50,8 +50,6 @@ func (b *bulk) listen(ctx workflow.Context) error {
 	return err
 }
 
-var cancelledFromOutside = batch.CancelRequest{RequestedBy: "temporal", Reason: "the workflow was cancelled"}
-
 func (b *bulk) hearSignals(ctx workflow.Context) {
 	for {
 		sel := workflow.NewSelector(ctx)
@@ -74,9 +72,12 @@ func (b *bulk) hearSignals(ctx workflow.Context) {
 	}
 }
 
-// drain takes the signals that are already here: those left behind at a
-// continue-as-new would be lost.
+// drain takes what is already here, a cancellation from outside included: what is
+// left behind at a continue-as-new would be lost.
 func (b *bulk) drain(ctx workflow.Context) {
+	if b.root.Err() != nil {
+		b.requestCancel(ctx, cancelledFromOutside)
+	}
 	for f := (batch.Finished{}); workflow.GetSignalChannel(ctx, batch.SignalFinished).ReceiveAsync(&f); f = (batch.Finished{}) {
 		b.hear(f)
 	}

@@ -172,10 +172,7 @@ func (b *bulk) awaitPages(ctx workflow.Context) error {
 		}
 		b.show(ctx)
 		if renew && b.idle() {
-			if err := b.continueAsNew(ctx); err != nil {
-				return err
-			}
-			continue
+			return b.continueAsNew(ctx)
 		}
 		if err := b.awaitChange(ctx); err != nil {
 			return err

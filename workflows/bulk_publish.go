@@ -39,9 +39,7 @@ func (b *bulk) publish(ctx workflow.Context) error {
 		b.at.Published += out.Shards
 		b.show(ctx)
 		if b.renewDue(ctx) {
-			if err := b.continueAsNew(ctx); err != nil {
-				return err
-			}
+			return b.continueAsNew(ctx)
 		}
 	}
 	return b.manifest(ctx)

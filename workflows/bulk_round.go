@@ -49,10 +49,7 @@ func (b *bulk) round(ctx workflow.Context) error {
 		case b.roundOver():
 			return nil
 		case renew && b.idle():
-			if err := b.continueAsNew(ctx); err != nil {
-				return err
-			}
-			continue
+			return b.continueAsNew(ctx)
 		}
 		if err := b.rest(ctx); err != nil {
 			return err
@@ -209,14 +206,9 @@ func (b *bulk) drop(number int) {
 
 // continueAsNew hands the whole memory to a fresh history. The batches that are
 // open go on: they are abandoned to themselves on purpose, and their ends are
-// heard by the next run. A cancellation that has come in the meantime would not
-// be: then it is taken, and nil returned.
+// heard by the next run.
 func (b *bulk) continueAsNew(ctx workflow.Context) error {
 	b.drain(ctx)
-	if b.root.Err() != nil && b.mayCancel() == nil && !b.cancelRequested() {
-		b.requestCancel(ctx, cancelledFromOutside)
-		return nil
-	}
 	next := b.job
 	next.Carried = &batch.Carried{Token: b.token, State: b.state, Bulk: &b.book}
 	return workflow.NewContinueAsNewError(ctx, batch.WorkflowBulk, next)
