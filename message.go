@@ -20,7 +20,7 @@ func (r *Run) Cancel(ctx context.Context, req batch.CancelRequest) (batch.State,
 	state, err := r.update(ctx, batch.UpdateCancel, req)
 	if errors.Is(err, ErrRefused) {
 		if now, failed := r.State(ctx); failed == nil && now.LifecycleStatus.IsTerminal() {
-			return now, fmt.Errorf("cancel %s: %w: the batch is %s", r.id, ErrAlreadyFinished, now.Status)
+			return now, fmt.Errorf("cancel %s: %w: the batch is %s", r.id, ErrAlreadyFinished, now.LifecycleStatus)
 		}
 	}
 	return state, err
@@ -62,8 +62,17 @@ func (r *Run) Settle(ctx context.Context, req batch.SettleRequest) (batch.State,
 // lostUpdate is the server's type for an update whose workflow ended under it.
 const lostUpdate = "AcceptedUpdateCompletedWorkflow"
 
+// takenBy is the type of run that alone takes an update.
+var takenBy = map[string]string{
+	batch.UpdateSettle: batch.WorkflowBatch, batch.UpdateRefresh: batch.WorkflowBatch,
+	batch.UpdatePause: batch.WorkflowBulk, batch.UpdateResume: batch.WorkflowBulk, batch.UpdateSet: batch.WorkflowBulk,
+}
+
 func (r *Run) update(ctx context.Context, name string, args ...any) (batch.State, error) {
 	var state batch.State
+	if only := takenBy[name]; only != "" && only != r.workflow {
+		return state, fmt.Errorf("%s %s: %w: it is a %s, %s is for a %s", name, r.id, ErrOtherType, r.workflow, name, only)
+	}
 	handle, err := r.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: r.id, FirstExecutionRunID: r.first, UpdateName: name, Args: args,
 		WaitForStage: client.WorkflowUpdateStageCompleted,

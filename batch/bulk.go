@@ -3,6 +3,7 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -109,14 +110,18 @@ func (j Job) ValidateBulk() error {
 			errs = append(errs, fmt.Errorf("%s: %d: want 0 (the default) to %d", f.name, f.value, f.hi))
 		}
 	}
-	if b.BudgetUSD < 0 {
-		errs = append(errs, fmt.Errorf("budget_usd: %g is negative", b.BudgetUSD))
+	if !isBudget(b.BudgetUSD) {
+		errs = append(errs, fmt.Errorf("budget_usd: %g is no amount of money", b.BudgetUSD))
 	}
 	if !slices.Contains([]OnBadRows{"", RejectBadRows, QuarantineBadRows}, b.OnBadRows) {
 		errs = append(errs, fmt.Errorf("on_bad_rows: %q is neither reject nor quarantine", b.OnBadRows))
 	}
 	return errors.Join(append(errs, b.Downstream.validate())...)
 }
+
+// isBudget tells whether a number can be a budget. JSON has neither NaN nor Inf,
+// and no comparison with NaN would ever stop a run.
+func isBudget(usd float64) bool { return usd >= 0 && !math.IsInf(usd, 0) }
 
 func (d *Downstream) validate() error {
 	switch {
