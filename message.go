@@ -49,6 +49,7 @@ func (r *Run) CancelAsync(ctx context.Context, req batch.CancelRequest) error {
 }
 
 // Refresh makes the run read its batch now and returns the fresh state.
+// ErrOtherType: it is a bulk run, as for Settle.
 func (r *Run) Refresh(ctx context.Context) (batch.State, error) {
 	return r.update(ctx, batch.UpdateRefresh)
 }
@@ -125,7 +126,8 @@ func (r *Run) Resume(ctx context.Context) (batch.State, error) {
 }
 
 // Set changes a bulk run for what is still to be started. ErrRefused: a value is
-// out of bounds, or the run starts no batch now.
+// out of bounds, or the run starts no batch now. ErrOtherType: it is no bulk run,
+// as for Pause and Resume.
 func (r *Run) Set(ctx context.Context, req batch.SetRequest) (batch.State, error) {
 	return r.update(ctx, batch.UpdateSet, req)
 }

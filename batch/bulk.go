@@ -3,7 +3,6 @@ package batch
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ const (
 	DefaultMaxInFlight = 20
 	MaxRounds          = 20
 	maxMaxInFlight     = 1000
+	maxBudgetUSD       = 1_000_000_000
 )
 
 // OnBadRows says what becomes of an input with bad rows.
@@ -111,7 +111,7 @@ func (j Job) ValidateBulk() error {
 		}
 	}
 	if !isBudget(b.BudgetUSD) {
-		errs = append(errs, fmt.Errorf("budget_usd: %g is no amount of money", b.BudgetUSD))
+		errs = append(errs, fmt.Errorf("budget_usd: %g: want 0 (no limit) to %d", b.BudgetUSD, maxBudgetUSD))
 	}
 	if !slices.Contains([]OnBadRows{"", RejectBadRows, QuarantineBadRows}, b.OnBadRows) {
 		errs = append(errs, fmt.Errorf("on_bad_rows: %q is neither reject nor quarantine", b.OnBadRows))
@@ -119,9 +119,9 @@ func (j Job) ValidateBulk() error {
 	return errors.Join(append(errs, b.Downstream.validate())...)
 }
 
-// isBudget tells whether a number can be a budget. JSON has neither NaN nor Inf,
-// and no comparison with NaN would ever stop a run.
-func isBudget(usd float64) bool { return usd >= 0 && !math.IsInf(usd, 0) }
+// isBudget tells whether a number can be a budget: neither NaN nor Inf, which
+// JSON has not, and small enough to be counted in billionths.
+func isBudget(usd float64) bool { return usd >= 0 && usd <= maxBudgetUSD }
 
 func (d *Downstream) validate() error {
 	switch {

@@ -212,7 +212,7 @@ func TestValidateBulk(t *testing.T) {
 
 // No comparison with NaN ever stops a run, and JSON has neither it nor Inf.
 func TestABudgetIsANumber(t *testing.T) {
-	for _, usd := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+	for _, usd := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e10} {
 		require.ErrorContains(t, batch.Job{Input: "in.jsonl", BulkJob: batch.BulkJob{BudgetUSD: usd}}.ValidateBulk(), "budget_usd")
 		require.ErrorContains(t, batch.SetRequest{BudgetUSD: &usd}.Validate(), "budget_usd")
 	}

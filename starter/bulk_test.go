@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,28 @@ func TestBulkRun(t *testing.T) {
 	got = starter(t, "status", "in-bulk")
 	require.Contains(t, got.out, "shards")
 	require.Equal(t, exitOK, starter(t, "watch", "in-bulk").code)
+	requireWorkMayGo(t, "in-bulk", 9)
+}
+
+// requireWorkMayGo demands that a run's results need nothing below work/, nor
+// does it take another fetch of a batch whose rows are a range of the input.
+func requireWorkMayGo(t *testing.T, id string, n int) {
+	t.Helper()
+	store := strings.TrimPrefix(vars["BATCHKEEPER_STORE"], "file://")
+	require.NoError(t, os.RemoveAll(filepath.Join(store, stateOf(t, id).Results.Prefix, "work")))
+	require.NoError(t, os.CopyFS(filepath.Join(store, id+"-forgotten"), os.DirFS(filepath.Join(store, id))))
+	for _, known := range []string{id, id + "-forgotten"} {
+		dir := t.TempDir()
+		got := starter(t, "results", known, "--output", dir)
+		require.Equal(t, exitOK, got.code, got.err)
+		requireRows(t, dir, n)
+		requireManifest(t, dir)
+		require.Equal(t, exitOK, starter(t, "status", known).code)
+	}
+	unit := batch.ChildID(id, 1, 1, 1)
+	require.Equal(t, exitFailed, starter(t, "results", unit, "--output", t.TempDir()).code)
+	got := starter(t, "results", unit, "--output", t.TempDir(), "--refetch")
+	require.Equal(t, exitOK, got.code, got.err)
 }
 
 func TestPaceIsShown(t *testing.T) {
