@@ -21,6 +21,9 @@ func (c CancelSummary) String() string {
 func (d DownstreamState) String() string {
 	text := fmt.Sprintf("%d started: %d running, %d completed, %d failed, %d cancelled; %d not run",
 		d.Started, d.Running, d.Completed, d.Failed, d.Cancelled, d.NotRun)
+	if d.Unconfirmed > 0 {
+		text += fmt.Sprintf(", %d not known to have stopped", d.Unconfirmed)
+	}
 	if len(d.Failures) > 0 {
 		text += " (such as " + d.Failures[0] + ")"
 	}
