@@ -16,6 +16,7 @@ const (
 	DefaultMaxInFlight = 20
 	MaxRounds          = 20
 	maxMaxInFlight     = 1000
+	maxBudgetUSD       = 1_000_000_000
 )
 
 // OnBadRows says what becomes of an input with bad rows.
@@ -109,14 +110,18 @@ func (j Job) ValidateBulk() error {
 			errs = append(errs, fmt.Errorf("%s: %d: want 0 (the default) to %d", f.name, f.value, f.hi))
 		}
 	}
-	if b.BudgetUSD < 0 {
-		errs = append(errs, fmt.Errorf("budget_usd: %g is negative", b.BudgetUSD))
+	if !isBudget(b.BudgetUSD) {
+		errs = append(errs, fmt.Errorf("budget_usd: %g: want 0 (no limit) to %d", b.BudgetUSD, maxBudgetUSD))
 	}
 	if !slices.Contains([]OnBadRows{"", RejectBadRows, QuarantineBadRows}, b.OnBadRows) {
 		errs = append(errs, fmt.Errorf("on_bad_rows: %q is neither reject nor quarantine", b.OnBadRows))
 	}
 	return errors.Join(append(errs, b.Downstream.validate())...)
 }
+
+// isBudget tells whether a number can be a budget: neither NaN nor Inf, which
+// JSON has not, and small enough to be counted in billionths.
+func isBudget(usd float64) bool { return usd >= 0 && usd <= maxBudgetUSD }
 
 func (d *Downstream) validate() error {
 	switch {

@@ -94,6 +94,7 @@ type RoundSummary struct {
 
 // CancelSummary is what became of the batches that were live at a cancel.
 type CancelSummary struct {
+	Told        int `json:"told"`
 	Cancelled   int `json:"cancelled"`
 	TooLate     int `json:"too_late"`
 	Unconfirmed int `json:"unconfirmed"`

@@ -2,6 +2,7 @@ package batch_test
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
 	"time"
 
@@ -207,6 +208,14 @@ func TestValidateBulk(t *testing.T) {
 	require.NoError(t, ok.ValidateSingle())
 	ok.Rounds, ok.BudgetUSD = 2, 3
 	require.ErrorContains(t, ok.ValidateSingle(), "rounds, budget_usd")
+}
+
+// No comparison with NaN ever stops a run, and JSON has neither it nor Inf.
+func TestABudgetIsANumber(t *testing.T) {
+	for _, usd := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e10} {
+		require.ErrorContains(t, batch.Job{Input: "in.jsonl", BulkJob: batch.BulkJob{BudgetUSD: usd}}.ValidateBulk(), "budget_usd")
+		require.ErrorContains(t, batch.SetRequest{BudgetUSD: &usd}.Validate(), "budget_usd")
+	}
 }
 
 func TestValidateSet(t *testing.T) {

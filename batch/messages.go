@@ -40,8 +40,8 @@ func (s SetRequest) Validate() error {
 		return errors.New("set: nothing to set: give max_in_flight, budget_usd, stale_after or rounds")
 	case s.MaxInFlight != nil && (*s.MaxInFlight < 1 || *s.MaxInFlight > maxMaxInFlight):
 		return fmt.Errorf("set: max_in_flight %d: want 1 to %d", *s.MaxInFlight, maxMaxInFlight)
-	case s.BudgetUSD != nil && *s.BudgetUSD < 0:
-		return fmt.Errorf("set: budget_usd %g is negative", *s.BudgetUSD)
+	case s.BudgetUSD != nil && !isBudget(*s.BudgetUSD):
+		return fmt.Errorf("set: budget_usd %g: want 0 (no limit) to %d", *s.BudgetUSD, maxBudgetUSD)
 	case s.StaleAfter != nil && *s.StaleAfter < 0:
 		return fmt.Errorf("set: stale_after %s is negative", *s.StaleAfter)
 	case s.Rounds != nil && (*s.Rounds < 1 || *s.Rounds > MaxRounds):

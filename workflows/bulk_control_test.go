@@ -136,7 +136,7 @@ func TestBulkCancelTellsEveryBatch(t *testing.T) {
 		require.Error(t, late.err)
 	}
 	require.Len(t, f.begun, 3)
-	require.Equal(t, &batch.CancelSummary{Cancelled: 3, NotSent: 6}, e.Bulk.Cancelled)
+	require.Equal(t, &batch.CancelSummary{Told: 3, Cancelled: 3, NotSent: 6}, e.Bulk.Cancelled)
 	require.Equal(t, "somebody", e.Cancellation.RequestedBy)
 }
 

@@ -136,8 +136,9 @@ func (b *bulk) tellCancel(ctx workflow.Context, u batch.OpenUnit) {
 	c := b.state.Cancellation
 	err := workflow.SignalExternalWorkflow(ctx, u.WorkflowID, "", batch.SignalCancel,
 		batch.CancelRequest{Reason: c.Reason, RequestedBy: c.RequestedBy}).Get(ctx, nil)
-	if open := b.unit(u.Number); open != nil {
+	if open := b.unit(u.Number); open != nil && !open.Told {
 		open.Told = true
+		b.at.Cancelled.Told++
 	}
 	if err != nil { // it has ended: its notification is here, or is looked for
 		b.book.CheckAt = workflow.Now(ctx).Add(5 * time.Second)
