@@ -51,7 +51,7 @@ record: build ## record the histories of a release for the replay test: make rec
 		go test -count=1 -timeout 15m -run 'Happy|Cancel|Stale|Create|Late404|Reset|Expiry|Fail|BadInput|Truncated|Start|ContinueAsNew' ./devstack/e2e
 
 .PHONY: test-system
-test-system: build system-packages ## run the tests that need a browser and other languages
+test-system: build system-packages ## run the tests that need a browser, PostgreSQL and other languages
 	cd test/system && npm ci --ignore-scripts --no-audit --no-fund
 	TEMPORAL_DEV_BIN=$(TEMPORAL_DEV) go test -tags system -count=1 -timeout 15m ./test/system/...
 
@@ -60,6 +60,7 @@ system-packages:
 	@missing=""; \
 	command -v chromium >/dev/null || missing="chromium fonts-liberation"; \
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	[ -z "$$missing" ] && exit 0; \
 	sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing

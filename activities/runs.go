@@ -18,6 +18,8 @@ type Runs interface {
 	Job(ctx context.Context, workflowID string) (batch.Job, error)
 	// Finished is how the newest run of a workflow id, which is closed, ended.
 	Finished(ctx context.Context, workflowID string) (batch.Finished, error)
+	// Governor is what a governor says of who holds and who waits for capacity.
+	Governor(ctx context.Context, workflowID string) (batch.GovernorState, error)
 	// SignalWithStart signals a workflow, which is started with the input where
 	// none is open.
 	SignalWithStart(ctx context.Context, workflowID, workflowName, taskQueue, signal string, signalArg, input any) error

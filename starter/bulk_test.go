@@ -39,16 +39,13 @@ func TestBulkRun(t *testing.T) {
 	require.Contains(t, got.out, "estimated: ")
 	require.Contains(t, got.out, "round 1")
 	requireRows(t, dir, 9)
-	var m batch.Manifest
-	raw, err := os.ReadFile(filepath.Join(dir, batch.FileManifest))
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(raw, &m))
-	require.Equal(t, 3, m.Bulk.Shards)
+	require.Equal(t, 3, requireManifest(t, dir).Bulk.Shards)
 
 	for range 2 {
 		got = starter(t, "results", "in-bulk", "--output", dir)
 		require.Equal(t, exitOK, got.code, got.err)
 		requireRows(t, dir, 9)
+		requireManifest(t, dir)
 	}
 	got = starter(t, "results", "in-bulk", "--output", dir, "--refetch")
 	require.Equal(t, exitUsage, got.code)
@@ -56,6 +53,28 @@ func TestBulkRun(t *testing.T) {
 	got = starter(t, "status", "in-bulk")
 	require.Contains(t, got.out, "shards")
 	require.Equal(t, exitOK, starter(t, "watch", "in-bulk").code)
+	requireWorkMayGo(t, "in-bulk", 9)
+}
+
+// requireWorkMayGo demands that a run's results need nothing below work/, nor
+// does it take another fetch of a batch whose rows are a range of the input.
+func requireWorkMayGo(t *testing.T, id string, n int) {
+	t.Helper()
+	store := strings.TrimPrefix(vars["BATCHKEEPER_STORE"], "file://")
+	require.NoError(t, os.RemoveAll(filepath.Join(store, stateOf(t, id).Results.Prefix, "work")))
+	require.NoError(t, os.CopyFS(filepath.Join(store, id+"-forgotten"), os.DirFS(filepath.Join(store, id))))
+	for _, known := range []string{id, id + "-forgotten"} {
+		dir := t.TempDir()
+		got := starter(t, "results", known, "--output", dir)
+		require.Equal(t, exitOK, got.code, got.err)
+		requireRows(t, dir, n)
+		requireManifest(t, dir)
+		require.Equal(t, exitOK, starter(t, "status", known).code)
+	}
+	unit := batch.ChildID(id, 1, 1, 1)
+	require.Equal(t, exitFailed, starter(t, "results", unit, "--output", t.TempDir()).code)
+	got := starter(t, "results", unit, "--output", t.TempDir(), "--refetch")
+	require.Equal(t, exitOK, got.code, got.err)
 }
 
 func TestPaceIsShown(t *testing.T) {
@@ -68,6 +87,36 @@ func TestPaceIsShown(t *testing.T) {
 	require.NotContains(t, progressText(s, 0, noon), "left")
 	s.Bulk.Counts.Open = 0
 	require.Empty(t, pace(s, noon))
+}
+
+func TestStatusOfABulkRun(t *testing.T) {
+	s := batch.State{
+		Stage: batch.StageCancelling, LifecycleStatus: batch.Running,
+		Bulk: &batch.Bulk{
+			StartedAt: noon, Shards: 9, Round: 2, Rounds: 3, Units: 4, Ended: 1, MaxFlight: 7, Budget: 0.002, Governor: "governor~acct/phaseo",
+			Past:      []batch.RoundSummary{{Round: 1, Batches: 9, Rows: 90, Answered: 50, Again: 40}},
+			Counts:    batch.BulkCounts{Answered: 60, Open: 30},
+			Cancelled: &batch.CancelSummary{Told: 2, Cancelled: 1},
+			Pages:     &batch.DownstreamState{Started: 5, Running: 2, Completed: 3},
+			Live:      []batch.LiveBatch{{WorkflowID: "b/r2/s00002", Stage: batch.UnitRunning, Rows: 10, Problem: "slow"}},
+		},
+		Cancellation: &batch.Cancellation{RequestedBy: "me", Reason: "wrong file"},
+	}
+	require.Equal(t, lines(
+		"run        b",
+		"stage      cancelling",
+		"shards     9",
+		"round 1    9 batches, 90 rows: 50 answered, 40 worth another try, 0.0000 USD",
+		"round      2 of 3: 1 of 4 batches ended, at most 7 at a time",
+		"counts     60 answered, 0 failed, 0 invalid, 0 cancelled, 30 open",
+		"money      0.0000 USD, 0 tokens",
+		"budget     0.002 USD",
+		"cancelled  2 batches told: 1 cancelled, 0 too late, 0 unconfirmed; 0 never sent",
+		"pages      5 started: 2 running, 3 completed, 0 failed, 0 cancelled; 0 not run",
+		"governor   governor~acct/phaseo",
+		"live       b/r2/s00002: running, 10 rows slow",
+		"cancel     requested by me: wrong file (no answer yet)",
+	), statusTable(s, "b", memory(t), noon))
 }
 
 func TestDryRunStartsNothing(t *testing.T) {
@@ -137,12 +186,31 @@ func TestControlOfABulkRun(t *testing.T) {
 	var s batch.State
 	require.NoError(t, json.Unmarshal([]byte(got.out), &s))
 	require.Equal(t, 2, s.Bulk.MaxFlight)
+	require.Equal(t, batch.Running, s.LifecycleStatus)
+	require.Contains(t, starter(t, "status", "controlled").out, " of 3 batches ended, at most 2 at a time")
+	requireListed(t, "controlled")
 	require.Equal(t, exitUsage, starter(t, "set", "controlled").code)
 	require.Equal(t, exitUsage, starter(t, "set", "controlled", "--rounds", "0").code)
 	require.Equal(t, exitOK, starter(t, "resume", "controlled").code)
 	require.Equal(t, exitFailed, starter(t, "resume", "controlled").code)
 	wait := launch(t.Context(), newWorld(), "watch", "controlled")
 	finishRest(t, "controlled", wait)
+}
+
+// requireListed demands that a bulk run is found by its status, and is not buried
+// under its batches.
+func requireListed(t *testing.T, id string) {
+	t.Helper()
+	query := []string{"list", "--query", "WorkflowId STARTS_WITH '" + id + "'"}
+	require.Eventually(t, func() bool {
+		return strings.Contains(starter(t, append(query, "--status", "running")...).out, id+" ")
+	}, waitFor, tick)
+	got := starter(t, query...)
+	require.NotContains(t, got.out, id+"/r1/")
+	require.Contains(t, got.err, "of bulk runs not shown: --all shows them")
+	got = starter(t, append(query, "--all")...)
+	require.Contains(t, got.out, batch.ChildID(id, 1, 1, 1))
+	require.NotContains(t, got.err, "not shown")
 }
 
 // finishRest ends what batches come until the run has ended.

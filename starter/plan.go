@@ -51,10 +51,10 @@ func (f findings) plan(job batch.Job, name string) *table {
 func (f findings) budget(usd float64) string {
 	switch {
 	case !f.profile.Known():
-		return fmt.Sprintf("%.2f USD", usd)
+		return batch.USD(usd)
 	case f.Estimate.USD() > usd:
-		return fmt.Sprintf("%.2f USD, less than the estimate: the run may end before all rows are sent", usd)
+		return fmt.Sprintf("%s, less than the estimate: the run may end before all rows are sent", batch.USD(usd))
 	default:
-		return fmt.Sprintf("%.2f USD, enough for every row once", usd)
+		return fmt.Sprintf("%s, enough for every row once", batch.USD(usd))
 	}
 }

@@ -20,11 +20,12 @@ func TestWrongUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		"nothing":               {nil, "expected one of"},
 		"unknown command":       {[]string{"walk"}, "unexpected argument walk"},
 		"unknown flag":          {[]string{"run", input, "--bogus"}, "unknown flag --bogus"},
 		"no input":              {[]string{"run"}, "give an INPUT"},
 		"no such input":         {[]string{"run", "missing.jsonl"}, "no such file here"},
+		"a budget of nan":       {[]string{"run", input, "--budget-usd", "nan"}, "budget_usd"},
+		"a set to inf":          {[]string{"set", "a", "--budget-usd", "inf"}, "budget_usd"},
 		"bulk rounds":           {[]string{"run", input, "--type", "bulk", "--rounds", "99"}, "rounds"},
 		"bulk as a batch":       {[]string{"run", input, "--type", "batch", "--rounds", "2"}, "only BulkWorkflow takes it"},
 		"type":                  {[]string{"run", input, "--type", "mixed"}, "neither batch nor bulk"},
@@ -106,9 +107,14 @@ func TestHelp(t *testing.T) {
 	require.Equal(t, exitOK, got.code)
 	require.Contains(t, got.out, "3 completed with failures")
 	require.NotContains(t, got.out, "__complete")
+	bare := starter(t)
+	require.Equal(t, exitUsage, bare.code)
+	require.Equal(t, got.out, bare.err, "who gives no command is shown them")
+	require.Empty(t, bare.out)
 	got = starter(t, "run", "--help")
 	require.Equal(t, exitOK, got.code)
 	require.Contains(t, got.out, "--stale-after")
+	require.Contains(t, strings.Join(strings.Fields(got.out), " "), "of a bulk run auto")
 }
 
 func TestValidate(t *testing.T) {
@@ -178,6 +184,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"run", "in.jsonl", "--create-mode", ""}, "file inline auto"},
 		{[]string{"run", "--profile", "o"}, "openai"},
 		{[]string{"run", "--detach", "--ty"}, "--type"},
+		{[]string{"list", "--a"}, "--all"},
 		{[]string{"completion", ""}, "bash zsh fish"},
 		{[]string{"run", "--id", ""}, ""},
 		{[]string{"run", ""}, ""},

@@ -68,8 +68,18 @@ var Imports = Table{
 		},
 	},
 
+	// What a user's own worker imports.
+	"pages": {
+		Own:     []string{"batch", "internal/blobstore", "internal/env", "internal/jsonl"},
+		Modules: []string{"github.com/go-json-experiment/json"},
+	},
+
 	// What a user's program looks like.
-	"examples/start": {Own: []string{".", "batch"}, Modules: []string{"go.temporal.io/sdk"}},
+	"examples/start":      {Own: []string{".", "batch"}, Modules: []string{"go.temporal.io/sdk"}},
+	"examples/downstream": {Own: []string{".", "batch", "pages", "examples/downstream/ingest"}, Modules: []string{"go.temporal.io/sdk"}},
+	"examples/downstream/ingest": {
+		Own: []string{"batch", "pages"}, Modules: []string{"github.com/jackc/pgx/v5", "go.temporal.io/sdk"},
+	},
 
 	// Composition roots.
 	"worker":         anything,
