@@ -24,6 +24,7 @@ func Register(r Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(BatchWorkflow, workflow.RegisterOptions{Name: batch.WorkflowBatch})
 	r.RegisterWorkflowWithOptions(BulkWorkflow, workflow.RegisterOptions{Name: batch.WorkflowBulk})
 	r.RegisterWorkflowWithOptions(GovernorWorkflow, workflow.RegisterOptions{Name: batch.WorkflowGovernor})
+	r.RegisterWorkflowWithOptions(SweepWorkflow, workflow.RegisterOptions{Name: batch.WorkflowSweep})
 	for _, step := range []struct {
 		name string
 		run  any
@@ -33,6 +34,7 @@ func Register(r Registry, a *activities.Activities) {
 		{"Survey", a.Survey}, {"ReadPlan", a.ReadPlan}, {"ReadPages", a.ReadPages}, {"Prepare", a.Prepare}, {"SettleUnit", a.SettleUnit}, {"Ends", a.Ends},
 		{"PlanRound", a.PlanRound}, {"PlanFinal", a.PlanFinal}, {"PublishShards", a.PublishShards}, {"PublishManifest", a.PublishManifest},
 		{"Holders", a.Holders}, {"AskGovernor", a.AskGovernor},
+		{"ListAccount", a.ListAccount}, {"Track", a.Track},
 	} {
 		r.RegisterActivityWithOptions(step.run, activity.RegisterOptions{Name: step.name})
 	}

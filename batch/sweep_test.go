@@ -1,0 +1,243 @@
+package batch_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"batchkeeper/batch"
+)
+
+func TestParseSweepJob(t *testing.T) {
+	for name, tc := range map[string]struct {
+		raw, refused string
+		want         batch.SweepJob
+	}{
+		"nothing":         {"", "", batch.SweepJob{}},
+		"defaults":        {"{}", "", batch.SweepJob{}},
+		"all":             {`{"cancel":true,"max_age":"2h","since":"48h","profile":"p"}`, "", batch.SweepJob{Cancel: true, MaxAge: batch.Duration(2 * time.Hour), Since: batch.Duration(48 * time.Hour), Profile: "p"}},
+		"a mistyped name": {`{"cancle":true}`, `unknown field "cancle"`, batch.SweepJob{}},
+		"two values":      {`{} {}`, "more than one", batch.SweepJob{}},
+		"a bare number":   {`{"max_age":3600}`, "duration 3600", batch.SweepJob{}},
+		"negative age":    {`{"max_age":"-1h"}`, "max_age -1h0m0s is negative", batch.SweepJob{}},
+		"negative since":  {`{"since":"-1h"}`, "since -1h0m0s is negative", batch.SweepJob{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := batch.ParseSweepJob([]byte(tc.raw))
+			if tc.refused != "" {
+				require.ErrorContains(t, err, tc.refused)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tc.want, got)
+		})
+	}
+	require.Equal(t, batch.SweepJob{MaxAge: batch.Duration(26 * time.Hour), Since: batch.Duration(168 * time.Hour)}, batch.SweepJob{}.WithDefaults())
+}
+
+const (
+	ours  = "b1"
+	other = "b2"
+	maker = "nightly"
+)
+
+// swept is one batch of ours, an hour old.
+func swept(status batch.Status, change ...func(*batch.AccountBatch)) batch.AccountBatch {
+	b := batch.AccountBatch{
+		BatchID: ours, SessionID: maker + "~run", Status: status, CreatedAt: t0.Add(-time.Hour), Rows: 10,
+		Cost: batch.Cost{Source: batch.CostUnknown},
+	}
+	for _, c := range change {
+		c(&b)
+	}
+	return b
+}
+
+func old(b *batch.AccountBatch)  { b.CreatedAt = t0.Add(-27 * time.Hour) }
+func lost(b *batch.AccountBatch) { b.Lost, b.Problem = true, "404" }
+
+func openRun(batchID string) batch.Sighting {
+	return batch.Sighting{WorkflowID: maker, Status: batch.RunOpen, BatchID: batchID}
+}
+
+// endedRun saw the end of its batch; goneRun left no result.
+func endedRun(batchID string) batch.Sighting {
+	return batch.Sighting{WorkflowID: maker, Status: batch.RunClosed, BatchID: batchID, Outcome: batch.OutcomeCompleted, Ended: true}
+}
+
+var (
+	goneRun    = batch.Sighting{WorkflowID: maker, Status: batch.RunClosed}
+	missingRun = batch.Sighting{WorkflowID: maker, Status: batch.RunMissing}
+)
+
+func under(id string, s batch.Sighting) batch.Sighting { s.WorkflowID = id; return s }
+
+func TestClassify(t *testing.T) {
+	const live, completed = batch.StatusInProgress, batch.StatusCompleted
+	adopter := batch.AdoptID(ours)
+	unconfirmed := batch.Sighting{WorkflowID: maker, Status: batch.RunClosed, BatchID: ours, Outcome: batch.OutcomeCancelUnconfirmed}
+	asked := openRun(ours)
+	asked.CancelRequested = true
+	mute := openRun("")
+	mute.Problem = "no worker answers"
+	adopt, both, ask := batch.SweepMove{Adopt: true}, batch.SweepMove{Adopt: true, Cancel: true}, batch.SweepMove{Cancel: true}
+	for name, tc := range map[string]struct {
+		batch    batch.AccountBatch
+		seen     batch.Tracking
+		class    batch.SweepClass // empty: no finding
+		move     batch.SweepMove
+		withStop batch.SweepMove // with cancel set
+		count    string          // the figure of the report that it adds to
+	}{
+		"its run follows it":             {swept(live), batch.Tracking{Maker: openRun(ours)}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
+		"its run does not know yet":      {swept(live), batch.Tracking{Maker: openRun("")}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
+		"its run has another":            {swept(live), batch.Tracking{Maker: openRun(other)}, batch.SweepDuplicate, batch.SweepMove{}, both, ""},
+		"its run has another, it ended":  {swept(completed), batch.Tracking{Maker: openRun(other)}, batch.SweepDuplicate, batch.SweepMove{}, batch.SweepMove{}, ""},
+		"its run ended with another":     {swept(live), batch.Tracking{Maker: endedRun(other)}, batch.SweepDuplicate, batch.SweepMove{}, both, ""},
+		"a duplicate that is adopted":    {swept(live), batch.Tracking{Maker: openRun(other), Adopter: under(adopter, openRun(""))}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
+		"a duplicate that was collected": {swept(completed), batch.Tracking{Maker: openRun(other), Adopter: under(adopter, endedRun(ours))}, "", batch.SweepMove{}, batch.SweepMove{}, "accounted"},
+		"its run cannot be read":         {swept(live), batch.Tracking{Maker: mute}, batch.SweepUnknown, batch.SweepMove{}, batch.SweepMove{}, ""},
+		"nobody looked":                  {swept(live), batch.Tracking{}, batch.SweepUnknown, batch.SweepMove{}, batch.SweepMove{}, ""},
+		"of another namespace":           {swept(live), batch.Tracking{Maker: missingRun}, batch.SweepUnknown, batch.SweepMove{}, batch.SweepMove{}, ""},
+		"of another namespace, old":      {swept(live, old), batch.Tracking{Maker: missingRun}, batch.SweepUnknown, batch.SweepMove{}, batch.SweepMove{}, ""},
+		"of another namespace, ended":    {swept(completed), batch.Tracking{Maker: missingRun}, "", batch.SweepMove{}, batch.SweepMove{}, "elsewhere"},
+		"of another namespace, adopted":  {swept(live), batch.Tracking{Maker: missingRun, Adopter: under(adopter, openRun(ours))}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
+		"its run was terminated":         {swept(live), batch.Tracking{Maker: goneRun}, batch.SweepOrphan, adopt, both, ""},
+		"terminated, and it ended":       {swept(completed), batch.Tracking{Maker: goneRun}, batch.SweepOrphan, adopt, adopt, ""},
+		"terminated, and adopted":        {swept(live), batch.Tracking{Maker: goneRun, Adopter: under(adopter, openRun(""))}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
+		"adopted under another name":     {swept(live), batch.Tracking{Maker: goneRun, Other: under("mine", openRun(ours))}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
+		"collected under another name":   {swept(completed), batch.Tracking{Maker: goneRun, Other: under("mine", endedRun(ours))}, "", batch.SweepMove{}, batch.SweepMove{}, "accounted"},
+		"the adoption was terminated":    {swept(live), batch.Tracking{Maker: goneRun, Adopter: under(adopter, goneRun)}, batch.SweepOrphan, adopt, both, ""},
+		"the adoption was rejected": {swept(live), batch.Tracking{Maker: goneRun, Adopter: batch.Sighting{WorkflowID: adopter, Status: batch.RunClosed, Outcome: batch.OutcomeRejected}},
+			batch.SweepOrphan, batch.SweepMove{}, both, ""},
+		"collected":                        {swept(completed), batch.Tracking{Maker: endedRun(ours)}, "", batch.SweepMove{}, batch.SweepMove{}, "accounted"},
+		"it ended while we looked":         {swept(live), batch.Tracking{Maker: endedRun(ours)}, "", batch.SweepMove{}, batch.SweepMove{}, "accounted"},
+		"a run that gave up on its cancel": {swept(batch.StatusCancelling), batch.Tracking{Maker: unconfirmed}, batch.SweepOrphan, adopt, both, ""},
+		"the same, ended since":            {swept(batch.StatusCancelled), batch.Tracking{Maker: unconfirmed}, batch.SweepOrphan, adopt, adopt, ""},
+		"listed and not found":             {swept(batch.StatusSubmissionUnknown, lost), batch.Tracking{Maker: goneRun}, batch.SweepOrphan, batch.SweepMove{}, batch.SweepMove{}, ""},
+		"too old":                          {swept(live, old), batch.Tracking{Maker: openRun(ours)}, batch.SweepOverAge, batch.SweepMove{}, ask, "followed"},
+		"too old, asked before":            {swept(live, old), batch.Tracking{Maker: asked}, batch.SweepOverAge, batch.SweepMove{}, batch.SweepMove{}, "followed"},
+		"too old, but ended":               {swept(completed, old), batch.Tracking{Maker: openRun(ours)}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
+		"too old, and an orphan":           {swept(live, old), batch.Tracking{Maker: goneRun}, batch.SweepOrphan, adopt, both, ""},
+		"no time of creation": {swept(live, func(b *batch.AccountBatch) { b.CreatedAt = time.Time{} }), batch.Tracking{Maker: openRun(ours)},
+			"", batch.SweepMove{}, batch.SweepMove{}, "followed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.seen.BatchID = ours
+			for cancel, move := range map[bool]batch.SweepMove{false: tc.move, true: tc.withStop} {
+				r := batch.Classify(t0, batch.SweepJob{Cancel: cancel}, batch.Account{Batches: []batch.AccountBatch{tc.batch}}, []batch.Tracking{tc.seen})
+				count := map[string]int{"followed": r.Followed, "accounted": r.Accounted, "elsewhere": r.Elsewhere}
+				for what, n := range count {
+					require.Equal(t, what == tc.count, n == 1, "%s: %d", what, n)
+				}
+				if tc.class == "" {
+					require.Empty(t, r.Findings)
+					require.Empty(t, r.Sums)
+					continue
+				}
+				require.Len(t, r.Findings, 1)
+				f := r.Findings[0]
+				require.Equal(t, tc.class, f.Class)
+				require.Equal(t, move, f.Move, "cancel %t", cancel)
+				require.Equal(t, batch.SweepReported, f.Action, "nothing is done yet")
+				require.Equal(t, maker, f.WorkflowID)
+				require.Equal(t, f.Age.Std() > 26*time.Hour && !f.Status.IsTerminal(), f.OverAge)
+				if move == (batch.SweepMove{}) && cancel {
+					require.NotEmpty(t, f.Problem, "why nothing is done")
+				}
+			}
+		})
+	}
+}
+
+func TestABatchWithoutAnAnswerIsNotTouched(t *testing.T) {
+	r := batch.Classify(t0, batch.SweepJob{Cancel: true}, batch.Account{Batches: []batch.AccountBatch{swept(batch.StatusInProgress)}}, nil)
+	require.Equal(t, batch.SweepUnknown, r.Findings[0].Class)
+	require.Zero(t, r.Findings[0].Move)
+}
+
+func TestCostOf(t *testing.T) {
+	prices := batch.Prices{InputUSDPerMillion: 1, OutputUSDPerMillion: 2}
+	for name, tc := range map[string]struct {
+		prices         batch.Prices
+		usage, billing string
+		want           batch.Cost
+	}{
+		"billed":               {prices, `{"input_tokens":5,"cost_nanos":7}`, `{"cost_nanos":9}`, batch.Cost{Nanos: 9, Source: batch.CostBilled}},
+		"billed nothing":       {prices, "", `{"cost_nanos":0}`, batch.Cost{Source: batch.CostBilled}},
+		"in the usage":         {prices, `{"cost_nanos":7}`, `{"cost_nanos":null}`, batch.Cost{Nanos: 7, Source: batch.CostBilled}},
+		"priced":               {prices, `{"input_tokens":1000,"output_tokens":500}`, "", batch.Cost{Nanos: 2_000_000, Source: batch.CostPriced}},
+		"tokens, no price":     {batch.Prices{}, `{"input_tokens":1000}`, "", batch.Cost{Source: batch.CostUnknown}},
+		"a price, no tokens":   {prices, `{"input_tokens":0}`, "", batch.Cost{Source: batch.CostUnknown}},
+		"nothing":              {prices, "", "", batch.Cost{Source: batch.CostUnknown}},
+		"figures of some kind": {prices, `[]`, `"x"`, batch.Cost{Source: batch.CostUnknown}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, tc.want, batch.CostOf(tc.prices, json.RawMessage(tc.usage), json.RawMessage(tc.billing)))
+		})
+	}
+}
+
+// crowd is n orphans and one batch that was accounted for, at 100 a row.
+func crowd(n int) (batch.Account, []batch.Tracking) {
+	account := batch.Account{Listed: n + 1, Batches: []batch.AccountBatch{
+		swept(batch.StatusCompleted, func(b *batch.AccountBatch) { b.Cost = batch.Cost{Nanos: 1000, Source: batch.CostBilled} }),
+	}}
+	seen := []batch.Tracking{{BatchID: ours, Maker: endedRun(ours)}}
+	for i := range n {
+		id := fmt.Sprintf("c%04d", i)
+		account.Batches = append(account.Batches, swept(batch.StatusInProgress, func(b *batch.AccountBatch) { b.BatchID, b.Rows = id, int64(2*i) }))
+		seen = append(seen, batch.Tracking{BatchID: id, Maker: goneRun})
+	}
+	return account, seen
+}
+
+func TestWhatIsUnknownCostsWhatARowCosts(t *testing.T) {
+	account, seen := crowd(2)
+	r := batch.Classify(t0, batch.SweepJob{}, account, seen)
+	require.Equal(t, batch.Cost{Source: batch.CostUnknown}, r.Findings[0].Cost, "no rows")
+	require.Equal(t, batch.Cost{Nanos: 200, Source: batch.CostAverage}, r.Findings[1].Cost)
+	require.Equal(t, []batch.SweepSum{{Class: batch.SweepOrphan, Batches: 2, Rows: 2, CostNanos: 200, Unpriced: 1}}, r.Sums)
+}
+
+func TestASweepIsBounded(t *testing.T) {
+	account, seen := crowd(batch.MaxSweepFindings + 7)
+	r := batch.Classify(t0, batch.SweepJob{Cancel: true}, account, seen)
+	require.Len(t, r.Findings, batch.MaxSweepFindings)
+	require.Equal(t, 7, r.Left)
+	require.Equal(t, batch.MaxSweepFindings+7, r.Sums[0].Batches)
+	moves := 0
+	for _, f := range r.Findings {
+		if f.Move != (batch.SweepMove{}) {
+			moves++
+		} else {
+			require.Equal(t, "left for the next sweep", f.Problem)
+		}
+	}
+	require.Equal(t, batch.MaxSweepMoves, moves)
+	raw, err := json.Marshal(r)
+	require.NoError(t, err)
+	require.Less(t, len(raw), 1<<19)
+}
+
+func TestTheUrgentComesFirst(t *testing.T) {
+	account := batch.Account{Batches: []batch.AccountBatch{
+		swept(batch.StatusInProgress, func(b *batch.AccountBatch) { b.BatchID = "unknown" }),
+		swept(batch.StatusInProgress, old, func(b *batch.AccountBatch) { b.BatchID = "old" }),
+		swept(batch.StatusInProgress, func(b *batch.AccountBatch) { b.BatchID = "duplicate" }),
+		swept(batch.StatusInProgress, func(b *batch.AccountBatch) { b.BatchID = "orphan" }),
+		swept(batch.StatusInProgress, old, func(b *batch.AccountBatch) { b.BatchID = "old orphan" }),
+	}}
+	r := batch.Classify(t0, batch.SweepJob{}, account, []batch.Tracking{
+		{BatchID: "unknown", Maker: missingRun}, {BatchID: "old", Maker: openRun("old")}, {BatchID: "duplicate", Maker: openRun(other)},
+		{BatchID: "orphan", Maker: goneRun}, {BatchID: "old orphan", Maker: goneRun},
+	})
+	ids := []string{}
+	for _, f := range r.Findings {
+		ids = append(ids, f.BatchID)
+	}
+	require.Equal(t, []string{"old orphan", "orphan", "duplicate", "old", "unknown"}, ids)
+}
