@@ -75,14 +75,17 @@ type Scheduled struct {
 // next one sees the same account.
 const sweepCatchUp = time.Minute
 
+// sweepOverlap keeps sweeps from queueing up behind a slow one.
+const sweepOverlap = enumspb.SCHEDULE_OVERLAP_POLICY_SKIP
+
 // ScheduleSweep has the account swept every so often, in whole seconds, by the
 // Schedule batch.ScheduleSweep of the namespace. Where there is one its interval
 // and job are replaced; one that is paused stays so. A sweep that takes longer
 // than the interval keeps the next from starting. ErrInvalidJob: nothing changed.
 func ScheduleSweep(ctx context.Context, c client.Client, job batch.SweepJob, every time.Duration, opts ...Option) (Scheduled, error) {
 	o, err := sweepOptions(job, batch.ScheduleSweep, opts)
-	if err == nil && every < time.Second {
-		err = fmt.Errorf("sweep: %w: every %s: want 1s or more", ErrInvalidJob, every)
+	if err == nil && (every < time.Second || every%time.Second != 0) {
+		err = fmt.Errorf("sweep: %w: every %s: want 1s or more, in whole seconds", ErrInvalidJob, every)
 	}
 	if err != nil {
 		return Scheduled{}, err
@@ -91,22 +94,18 @@ func ScheduleSweep(ctx context.Context, c client.Client, job batch.SweepJob, eve
 	action := &client.ScheduleWorkflowAction{
 		ID: o.id, Workflow: batch.WorkflowSweep, Args: []any{job}, TaskQueue: o.taskQueue, StaticSummary: sweepSummary(job),
 	}
-	schedules := c.ScheduleClient()
-	_, err = schedules.Create(ctx, client.ScheduleOptions{
-		ID: batch.ScheduleSweep, Spec: spec, Action: action,
-		Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: sweepCatchUp,
+	_, err = c.ScheduleClient().Create(ctx, client.ScheduleOptions{
+		ID: batch.ScheduleSweep, Spec: spec, Action: action, Overlap: sweepOverlap, CatchupWindow: sweepCatchUp,
 	})
 	created := err == nil
-	handle := schedules.GetHandle(ctx, batch.ScheduleSweep)
+	handle := c.ScheduleClient().GetHandle(ctx, batch.ScheduleSweep)
 	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-		err = handle.Update(ctx, client.ScheduleUpdateOptions{
-			DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
-				s := in.Description.Schedule
-				s.Spec, s.Action = &spec, action
-				s.Policy = &client.SchedulePolicies{Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: sweepCatchUp}
-				return &client.ScheduleUpdate{Schedule: &s}, nil
-			},
-		})
+		err = handle.Update(ctx, client.ScheduleUpdateOptions{DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			s := in.Description.Schedule
+			s.Spec, s.Action = &spec, action
+			s.Policy = &client.SchedulePolicies{Overlap: sweepOverlap, CatchupWindow: sweepCatchUp}
+			return &client.ScheduleUpdate{Schedule: &s}, nil
+		}})
 	}
 	if err != nil {
 		return Scheduled{}, fmt.Errorf("sweep: schedule %s: %w", batch.ScheduleSweep, err)

@@ -173,10 +173,10 @@ func (s *census) read(ctx context.Context, listed gateway.Batch, troubles *atomi
 	case refusedByProvider(listed, err):
 		return nil
 	case isGateway && ge.Status == 404:
-		b.Lost, b.Problem = true, err.Error()
+		b.Lost, b.Problem = true, short(err)
 	default:
 		troubles.Add(1)
-		b.Problem = "as listed: " + err.Error()
+		b.Problem = "as listed: " + short(err)
 	}
 	return &b
 }
@@ -190,4 +190,12 @@ func (s *census) swept(b gateway.Batch) batch.AccountBatch {
 		out.Rows = b.RequestCounts.Total
 	}
 	return out
+}
+
+// maxProblem keeps the answer of a whole account far below what the server takes.
+const maxProblem = 160
+
+func short(err error) string {
+	text := err.Error()
+	return strings.ToValidUTF8(text[:min(len(text), maxProblem)], "")
 }

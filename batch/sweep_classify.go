@@ -137,29 +137,34 @@ func Classify(now time.Time, job SweepJob, account Account, seen []Tracking) Swe
 	known := costsOf(account.Batches)
 	found := []Finding{}
 	for _, b := range account.Batches {
-		f := describe(now, job, b, known)
-		s := standingOf(b, tracking[b.BatchID])
-		switch {
-		case s.accounted:
-			r.Accounted++
-		case s.elsewhere:
-			r.Elsewhere++
-		case s.class == "":
-			r.Followed++
+		if f := r.judge(describe(now, job, b, known), job, b, tracking[b.BatchID]); f.Class != "" {
+			found = append(found, f)
 		}
-		if f.Class = s.class; f.Class == "" && f.OverAge && s.follower.Status == RunOpen {
-			f.Class = SweepOverAge
-		}
-		if f.Class == "" {
-			continue
-		}
-		f.FollowedBy = s.follower.WorkflowID
-		f.Problem = cmp.Or(s.problem, b.Problem)
-		f.decide(job, b, s, tracking[b.BatchID].Adopter)
-		found = append(found, f)
 	}
 	r.keep(found)
 	return r
+}
+
+// judge gives a batch its class and what is to be done, and counts it where
+// nothing is wrong.
+func (r *SweepReport) judge(f Finding, job SweepJob, b AccountBatch, t Tracking) Finding {
+	s := standingOf(b, t)
+	switch {
+	case s.accounted:
+		r.Accounted++
+	case s.elsewhere:
+		r.Elsewhere++
+	case s.class == "":
+		r.Followed++
+	}
+	if f.Class = s.class; f.Class == "" && f.OverAge && s.follower.Status == RunOpen {
+		f.Class = SweepOverAge
+	}
+	if f.Class != "" {
+		f.FollowedBy, f.Problem = s.follower.WorkflowID, cmp.Or(s.problem, b.Problem)
+		f.decide(job, b, s, t.Adopter)
+	}
+	return f
 }
 
 func describe(now time.Time, job SweepJob, b AccountBatch, known costs) Finding {

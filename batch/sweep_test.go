@@ -16,9 +16,11 @@ func TestParseSweepJob(t *testing.T) {
 		raw, refused string
 		want         batch.SweepJob
 	}{
-		"nothing":         {"", "", batch.SweepJob{}},
-		"defaults":        {"{}", "", batch.SweepJob{}},
-		"all":             {`{"cancel":true,"max_age":"2h","since":"48h","profile":"p"}`, "", batch.SweepJob{Cancel: true, MaxAge: batch.Duration(2 * time.Hour), Since: batch.Duration(48 * time.Hour), Profile: "p"}},
+		"nothing":  {"", "", batch.SweepJob{}},
+		"defaults": {"{}", "", batch.SweepJob{}},
+		"all": {`{"cancel":true,"max_age":"2h","since":"48h","profile":"p"}`, "", batch.SweepJob{
+			Cancel: true, MaxAge: batch.Duration(2 * time.Hour), Since: batch.Duration(48 * time.Hour), Profile: "p",
+		}},
 		"a mistyped name": {`{"cancle":true}`, `unknown field "cancle"`, batch.SweepJob{}},
 		"two values":      {`{} {}`, "more than one", batch.SweepJob{}},
 		"a bare number":   {`{"max_age":3600}`, "duration 3600", batch.SweepJob{}},
@@ -73,17 +75,29 @@ var (
 	missingRun = batch.Sighting{WorkflowID: maker, Status: batch.RunMissing}
 )
 
-func under(id string, s batch.Sighting) batch.Sighting { s.WorkflowID = id; return s }
+func madeBy(maker batch.Sighting) batch.Tracking { return batch.Tracking{Maker: maker} }
+
+// adoptedBy is a batch with an adoption beside its maker, namedBy one with a run
+// under another id.
+func adoptedBy(maker, s batch.Sighting) batch.Tracking {
+	s.WorkflowID = batch.AdoptID(ours)
+	return batch.Tracking{Maker: maker, Adopter: s}
+}
+
+func namedBy(maker, s batch.Sighting) batch.Tracking {
+	s.WorkflowID = "mine"
+	return batch.Tracking{Maker: maker, Other: s}
+}
 
 func TestClassify(t *testing.T) {
 	const live, completed = batch.StatusInProgress, batch.StatusCompleted
-	adopter := batch.AdoptID(ours)
 	unconfirmed := batch.Sighting{WorkflowID: maker, Status: batch.RunClosed, BatchID: ours, Outcome: batch.OutcomeCancelUnconfirmed}
 	asked := openRun(ours)
 	asked.CancelRequested = true
 	mute := openRun("")
 	mute.Problem = "no worker answers"
-	adopt, both, ask := batch.SweepMove{Adopt: true}, batch.SweepMove{Adopt: true, Cancel: true}, batch.SweepMove{Cancel: true}
+	rejected := batch.Sighting{Status: batch.RunClosed, Outcome: batch.OutcomeRejected}
+	none, adopt, both, ask := batch.SweepMove{}, batch.SweepMove{Adopt: true}, batch.SweepMove{Adopt: true, Cancel: true}, batch.SweepMove{Cancel: true}
 	for name, tc := range map[string]struct {
 		batch    batch.AccountBatch
 		seen     batch.Tracking
@@ -92,38 +106,37 @@ func TestClassify(t *testing.T) {
 		withStop batch.SweepMove // with cancel set
 		count    string          // the figure of the report that it adds to
 	}{
-		"its run follows it":             {swept(live), batch.Tracking{Maker: openRun(ours)}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
-		"its run does not know yet":      {swept(live), batch.Tracking{Maker: openRun("")}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
-		"its run has another":            {swept(live), batch.Tracking{Maker: openRun(other)}, batch.SweepDuplicate, batch.SweepMove{}, both, ""},
-		"its run has another, it ended":  {swept(completed), batch.Tracking{Maker: openRun(other)}, batch.SweepDuplicate, batch.SweepMove{}, batch.SweepMove{}, ""},
-		"its run ended with another":     {swept(live), batch.Tracking{Maker: endedRun(other)}, batch.SweepDuplicate, batch.SweepMove{}, both, ""},
-		"a duplicate that is adopted":    {swept(live), batch.Tracking{Maker: openRun(other), Adopter: under(adopter, openRun(""))}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
-		"a duplicate that was collected": {swept(completed), batch.Tracking{Maker: openRun(other), Adopter: under(adopter, endedRun(ours))}, "", batch.SweepMove{}, batch.SweepMove{}, "accounted"},
-		"its run cannot be read":         {swept(live), batch.Tracking{Maker: mute}, batch.SweepUnknown, batch.SweepMove{}, batch.SweepMove{}, ""},
-		"nobody looked":                  {swept(live), batch.Tracking{}, batch.SweepUnknown, batch.SweepMove{}, batch.SweepMove{}, ""},
-		"of another namespace":           {swept(live), batch.Tracking{Maker: missingRun}, batch.SweepUnknown, batch.SweepMove{}, batch.SweepMove{}, ""},
-		"of another namespace, old":      {swept(live, old), batch.Tracking{Maker: missingRun}, batch.SweepUnknown, batch.SweepMove{}, batch.SweepMove{}, ""},
-		"of another namespace, ended":    {swept(completed), batch.Tracking{Maker: missingRun}, "", batch.SweepMove{}, batch.SweepMove{}, "elsewhere"},
-		"of another namespace, adopted":  {swept(live), batch.Tracking{Maker: missingRun, Adopter: under(adopter, openRun(ours))}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
-		"its run was terminated":         {swept(live), batch.Tracking{Maker: goneRun}, batch.SweepOrphan, adopt, both, ""},
-		"terminated, and it ended":       {swept(completed), batch.Tracking{Maker: goneRun}, batch.SweepOrphan, adopt, adopt, ""},
-		"terminated, and adopted":        {swept(live), batch.Tracking{Maker: goneRun, Adopter: under(adopter, openRun(""))}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
-		"adopted under another name":     {swept(live), batch.Tracking{Maker: goneRun, Other: under("mine", openRun(ours))}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
-		"collected under another name":   {swept(completed), batch.Tracking{Maker: goneRun, Other: under("mine", endedRun(ours))}, "", batch.SweepMove{}, batch.SweepMove{}, "accounted"},
-		"the adoption was terminated":    {swept(live), batch.Tracking{Maker: goneRun, Adopter: under(adopter, goneRun)}, batch.SweepOrphan, adopt, both, ""},
-		"the adoption was rejected": {swept(live), batch.Tracking{Maker: goneRun, Adopter: batch.Sighting{WorkflowID: adopter, Status: batch.RunClosed, Outcome: batch.OutcomeRejected}},
-			batch.SweepOrphan, batch.SweepMove{}, both, ""},
-		"collected":                        {swept(completed), batch.Tracking{Maker: endedRun(ours)}, "", batch.SweepMove{}, batch.SweepMove{}, "accounted"},
-		"it ended while we looked":         {swept(live), batch.Tracking{Maker: endedRun(ours)}, "", batch.SweepMove{}, batch.SweepMove{}, "accounted"},
-		"a run that gave up on its cancel": {swept(batch.StatusCancelling), batch.Tracking{Maker: unconfirmed}, batch.SweepOrphan, adopt, both, ""},
-		"the same, ended since":            {swept(batch.StatusCancelled), batch.Tracking{Maker: unconfirmed}, batch.SweepOrphan, adopt, adopt, ""},
-		"listed and not found":             {swept(batch.StatusSubmissionUnknown, lost), batch.Tracking{Maker: goneRun}, batch.SweepOrphan, batch.SweepMove{}, batch.SweepMove{}, ""},
-		"too old":                          {swept(live, old), batch.Tracking{Maker: openRun(ours)}, batch.SweepOverAge, batch.SweepMove{}, ask, "followed"},
-		"too old, asked before":            {swept(live, old), batch.Tracking{Maker: asked}, batch.SweepOverAge, batch.SweepMove{}, batch.SweepMove{}, "followed"},
-		"too old, but ended":               {swept(completed, old), batch.Tracking{Maker: openRun(ours)}, "", batch.SweepMove{}, batch.SweepMove{}, "followed"},
-		"too old, and an orphan":           {swept(live, old), batch.Tracking{Maker: goneRun}, batch.SweepOrphan, adopt, both, ""},
-		"no time of creation": {swept(live, func(b *batch.AccountBatch) { b.CreatedAt = time.Time{} }), batch.Tracking{Maker: openRun(ours)},
-			"", batch.SweepMove{}, batch.SweepMove{}, "followed"},
+		"its run follows it":               {swept(live), madeBy(openRun(ours)), "", none, none, "followed"},
+		"its run does not know yet":        {swept(live), madeBy(openRun("")), "", none, none, "followed"},
+		"its run has another":              {swept(live), madeBy(openRun(other)), batch.SweepDuplicate, none, both, ""},
+		"its run has another, it ended":    {swept(completed), madeBy(openRun(other)), batch.SweepDuplicate, none, none, ""},
+		"its run ended with another":       {swept(live), madeBy(endedRun(other)), batch.SweepDuplicate, none, both, ""},
+		"a duplicate that is adopted":      {swept(live), adoptedBy(openRun(other), openRun("")), "", none, none, "followed"},
+		"a duplicate that was collected":   {swept(completed), adoptedBy(openRun(other), endedRun(ours)), "", none, none, "accounted"},
+		"its run cannot be read":           {swept(live), madeBy(mute), batch.SweepUnknown, none, none, ""},
+		"nobody looked":                    {swept(live), batch.Tracking{}, batch.SweepUnknown, none, none, ""},
+		"of another namespace":             {swept(live), madeBy(missingRun), batch.SweepUnknown, none, none, ""},
+		"of another namespace, old":        {swept(live, old), madeBy(missingRun), batch.SweepUnknown, none, none, ""},
+		"of another namespace, ended":      {swept(completed), madeBy(missingRun), "", none, none, "elsewhere"},
+		"of another namespace, adopted":    {swept(live), adoptedBy(missingRun, openRun(ours)), "", none, none, "followed"},
+		"its run was terminated":           {swept(live), madeBy(goneRun), batch.SweepOrphan, adopt, both, ""},
+		"terminated, and it ended":         {swept(completed), madeBy(goneRun), batch.SweepOrphan, adopt, adopt, ""},
+		"terminated, and adopted":          {swept(live), adoptedBy(goneRun, openRun("")), "", none, none, "followed"},
+		"adopted under another name":       {swept(live), namedBy(goneRun, openRun(ours)), "", none, none, "followed"},
+		"collected under another name":     {swept(completed), namedBy(goneRun, endedRun(ours)), "", none, none, "accounted"},
+		"the adoption was terminated":      {swept(live), adoptedBy(goneRun, goneRun), batch.SweepOrphan, adopt, both, ""},
+		"the adoption was rejected":        {swept(live), adoptedBy(goneRun, rejected), batch.SweepOrphan, none, both, ""},
+		"collected":                        {swept(completed), madeBy(endedRun(ours)), "", none, none, "accounted"},
+		"it ended while we looked":         {swept(live), madeBy(endedRun(ours)), "", none, none, "accounted"},
+		"a run that gave up on its cancel": {swept(batch.StatusCancelling), madeBy(unconfirmed), batch.SweepOrphan, adopt, both, ""},
+		"the same, ended since":            {swept(batch.StatusCancelled), madeBy(unconfirmed), batch.SweepOrphan, adopt, adopt, ""},
+		"listed and not found":             {swept(batch.StatusSubmissionUnknown, lost), madeBy(goneRun), batch.SweepOrphan, none, none, ""},
+		"too old":                          {swept(live, old), madeBy(openRun(ours)), batch.SweepOverAge, none, ask, "followed"},
+		"too old, asked before":            {swept(live, old), madeBy(asked), batch.SweepOverAge, none, none, "followed"},
+		"too old, but ended":               {swept(completed, old), madeBy(openRun(ours)), "", none, none, "followed"},
+		"too old, and an orphan":           {swept(live, old), madeBy(goneRun), batch.SweepOrphan, adopt, both, ""},
+		"no time of creation": {swept(live, func(b *batch.AccountBatch) { b.CreatedAt = time.Time{} }), madeBy(openRun(ours)),
+			"", none, none, "followed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.seen.BatchID = ours
@@ -145,7 +158,7 @@ func TestClassify(t *testing.T) {
 				require.Equal(t, batch.SweepReported, f.Action, "nothing is done yet")
 				require.Equal(t, maker, f.WorkflowID)
 				require.Equal(t, f.Age.Std() > 26*time.Hour && !f.Status.IsTerminal(), f.OverAge)
-				if move == (batch.SweepMove{}) && cancel {
+				if move == none && cancel {
 					require.NotEmpty(t, f.Problem, "why nothing is done")
 				}
 			}

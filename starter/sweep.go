@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"go.temporal.io/sdk/client"
 
 	"batchkeeper"
 	"batchkeeper/batch"
@@ -41,24 +43,29 @@ func (c *sweepCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer cl.Close()
+	queue := batchkeeper.WithTaskQueue(cfg.TaskQueue)
 	if c.Every > 0 {
-		s, err := batchkeeper.ScheduleSweep(ctx, cl, job, c.Every, batchkeeper.WithTaskQueue(cfg.TaskQueue))
+		s, err := batchkeeper.ScheduleSweep(ctx, cl, job, c.Every, queue)
 		if err != nil {
 			return err
 		}
 		return a.printSchedule(s, c.Every, c.JSON)
 	}
-	report, err := batchkeeper.Sweep(ctx, cl, job, batchkeeper.WithTaskQueue(cfg.TaskQueue))
-	if err != nil && ctx.Err() != nil {
-		return errors.Join(err, errors.New("the sweep goes on where a worker runs; it may be started again at any time"))
-	}
-	if err != nil {
+	return c.once(ctx, a, cl, job, queue)
+}
+
+func (c *sweepCmd) once(ctx context.Context, a *app, cl client.Client, job batch.SweepJob, queue batchkeeper.Option) error {
+	report, err := batchkeeper.Sweep(ctx, cl, job, queue)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("%w (the sweep goes on where a worker runs; it may be started again at any time)", err)
+	case err != nil:
 		return err
-	}
-	if c.JSON {
+	case c.JSON:
 		return a.printJSON(report)
+	default:
+		return a.print("%s", sweepText(report))
 	}
-	return a.print("%s", sweepText(report))
 }
 
 func (a app) printSchedule(s batchkeeper.Scheduled, every time.Duration, asJSON bool) error {
@@ -103,11 +110,7 @@ func sweepText(r batch.SweepReport) string {
 func sweepTotals(r batch.SweepReport) *table {
 	t := &table{}
 	for _, s := range r.Sums {
-		text := fmt.Sprintf("%d batches, %d rows, about $%.4f", s.Batches, s.Rows, batch.Cost{Nanos: s.CostNanos}.USD())
-		if s.Unpriced > 0 {
-			text += fmt.Sprintf(" and %d of unknown cost", s.Unpriced)
-		}
-		t.add(strings.ReplaceAll(string(s.Class), "_", "-"), "%s", text)
+		t.add(strings.ReplaceAll(string(s.Class), "_", "-"), "%d batches, %d rows, %s", s.Batches, s.Rows, sumText(s))
 	}
 	t.add("listed", "%d batches: %d followed, %d accounted for, %d not ours", r.Listed, r.Followed, r.Accounted, r.Foreign)
 	if r.Refused+r.Elsewhere > 0 {
@@ -117,10 +120,27 @@ func sweepTotals(r batch.SweepReport) *table {
 		t.add("left out", "%d more findings, for the next sweep", r.Left)
 	}
 	t.addText("not all seen", r.Incomplete)
-	if len(r.Sums) > 0 && !r.Cancel {
+	if !r.Cancel && slices.ContainsFunc(r.Findings, cancellable) {
 		t.add("next", "starter sweep --cancel has live orphans, duplicates and over-age batches cancelled")
 	}
 	return t
+}
+
+func sumText(s batch.SweepSum) string {
+	cost := fmt.Sprintf("about $%.4f", batch.Cost{Nanos: s.CostNanos}.USD())
+	switch s.Unpriced {
+	case 0:
+		return cost
+	case s.Batches:
+		return "cost unknown"
+	default:
+		return fmt.Sprintf("%s and %d of unknown cost", cost, s.Unpriced)
+	}
+}
+
+// cancellable tells whether a sweep that cancels would have done more.
+func cancellable(f batch.Finding) bool {
+	return f.Class != batch.SweepUnknown && !f.Status.IsTerminal()
 }
 
 func classText(f batch.Finding) string {

@@ -61,8 +61,9 @@ func (s *sweep) run(ctx workflow.Context) error {
 		return swept("find who follows them", err)
 	}
 	s.report = batch.Classify(now, s.job, listed.Account, seen)
-	s.adopt(ctx)
-	s.cancel(ctx)
+	steps, _ := workflow.NewDisconnectedContext(ctx) // cancelling a sweep must not reach what it has started
+	s.adopt(steps)
+	s.cancel(steps)
 	workflow.SetCurrentDetails(ctx, sweepDetails(s.report))
 	return nil
 }

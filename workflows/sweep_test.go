@@ -33,7 +33,9 @@ type patrol struct {
 	pages    []int // batches asked about at a time
 	adopted  map[string]batch.Job
 	signals  map[string]batch.CancelRequest
-	unheard  error // of a signal
+	onSignal func()
+	torn     []string // runs that were cancelled with the sweep
+	unheard  error    // of a signal
 	listFail error
 }
 
@@ -71,6 +73,9 @@ func newPatrol(t *testing.T) *patrol {
 			req, ok := arg.(batch.CancelRequest)
 			require.True(p.t, ok)
 			p.signals[id] = req
+			if p.onSignal != nil {
+				p.onSignal()
+			}
 			return p.unheard
 		}).Maybe()
 	return p
@@ -87,10 +92,17 @@ func (p *patrol) follow(ctx workflow.Context, input json.RawMessage) error {
 	p.adopted[id] = job
 	p.mu.Unlock()
 	var req batch.CancelRequest
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		ctx.Done().Receive(ctx, nil)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.torn = append(p.torn, id)
+	})
 	if heard, _ := workflow.GetSignalChannel(ctx, batch.SignalCancel).ReceiveWithTimeout(ctx, time.Hour, &req); heard {
 		p.mu.Lock()
 		p.signals[id] = req
 		p.mu.Unlock()
+		return workflow.Sleep(ctx, time.Hour)
 	}
 	return nil
 }
@@ -173,6 +185,16 @@ func TestASweepWhoseSignalIsNotHeardSaysSo(t *testing.T) {
 	r := p.sweep(`{"cancel":true}`)
 	require.Equal(t, "over_age reported nightly", did(r)["old"])
 	require.Contains(t, r.Findings[2].Problem, "ask nightly to cancel: it has just ended")
+}
+
+// A run takes its cancellation for a wish to cancel its batch.
+func TestCancellingASweepCancelsNoBatch(t *testing.T) {
+	p := town(t)
+	p.onSignal = p.env.CancelWorkflow
+	r := p.sweep(`{"cancel":true}`)
+	require.Equal(t, "orphan cancel_requested adopt-orphan", did(r)["orphan"])
+	require.Len(t, p.adopted, 2)
+	require.Empty(t, p.torn)
 }
 
 func TestARunThatIsThereAlreadyFollows(t *testing.T) {

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -182,20 +181,21 @@ func TestSweepLeavesOthersAlone(t *testing.T) {
 	foreign := w.posts(mine.InputFileID, "somebody's own session")
 	elsewhere := w.posts(mine.InputFileID, "elsewhere~0190a8f6-7a2c-7c5e-9d60-6b1f9be0a001")
 	same := w.posts(mine.InputFileID, r.ID()+"~0190a8f6-7a2c-7c5e-9d60-6b1f9be0a001")
+	odd := w.posts(mine.InputFileID, "elsewhere~no-run-is-called-so")
 	job := batch.SweepJob{Cancel: true}
 	for range 2 {
 		report := w.sweep(job)
 		require.Equal(t, 1, report.Foreign)
 		require.Equal(t, 1, report.Followed)
-		require.Len(t, report.Findings, 2)
+		require.Len(t, report.Findings, 3)
 		for _, f := range report.Findings {
 			require.Equal(t, batch.SweepUnknown, f.Class)
 			require.Equal(t, batch.SweepReported, f.Action)
-			require.Contains(t, []string{elsewhere, same}, f.BatchID)
+			require.Contains(t, []string{elsewhere, same, odd}, f.BatchID)
 		}
 	}
 	require.Zero(t, w.cancels())
-	for _, id := range []string{foreign, elsewhere, same} {
+	for _, id := range []string{foreign, elsewhere, same, odd} {
 		_, err := batchkeeper.Attach(t.Context(), w.client, batch.AdoptID(id), "")
 		require.ErrorIs(t, err, batchkeeper.ErrNotFound)
 	}
@@ -277,5 +277,5 @@ func TestSweepBySchedule(t *testing.T) {
 	require.Zero(t, failed.GetCount())
 	_, err = handle.Describe(t.Context())
 	var gone *serviceerror.NotFound
-	require.True(t, errors.As(err, &gone))
+	require.ErrorAs(t, err, &gone)
 }

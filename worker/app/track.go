@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.temporal.io/api/serviceerror"
+
 	"batchkeeper"
 	"batchkeeper/batch"
 )
@@ -43,17 +45,17 @@ func (r runs) Track(ctx context.Context, batchID, sessionID string) (batch.Track
 // newest run under the id is the one, if it says so itself.
 func (r runs) maker(ctx context.Context, workflowID, token, sessionID string) (batch.Sighting, error) {
 	s, state, err := r.sighting(ctx, workflowID, token)
-	if err != nil || s.Status == batch.RunMissing {
+	if err == nil && s.Status == batch.RunMissing {
 		newest, now, failed := r.sighting(ctx, workflowID, "")
 		if failed == nil && now.SessionID == sessionID {
 			return newest, nil
 		}
-		return s, errors.Join(err, failed)
+		return s, failed
 	}
-	if state.SessionID != "" && state.SessionID != sessionID {
+	if err == nil && state.SessionID != "" && state.SessionID != sessionID {
 		s.Problem = "its session is " + state.SessionID
 	}
-	return s, nil
+	return s, err
 }
 
 // sighting looks at one run; an empty runID means the newest. What cannot be
@@ -61,7 +63,8 @@ func (r runs) maker(ctx context.Context, workflowID, token, sessionID string) (b
 func (r runs) sighting(ctx context.Context, workflowID, runID string) (batch.Sighting, batch.State, error) {
 	s := batch.Sighting{WorkflowID: workflowID, Status: batch.RunMissing}
 	run, err := batchkeeper.Attach(ctx, r.client, workflowID, runID)
-	if errors.Is(err, batchkeeper.ErrNotFound) {
+	_, noRunID := errors.AsType[*serviceerror.InvalidArgument](err) // a token that no run of ours has
+	if noRunID || errors.Is(err, batchkeeper.ErrNotFound) {
 		return s, batch.State{}, nil
 	}
 	if err != nil {
@@ -71,9 +74,17 @@ func (r runs) sighting(ctx context.Context, workflowID, runID string) (batch.Sig
 	if err != nil {
 		return s, batch.State{}, err
 	}
-	var state batch.State
 	if s.Status = batch.RunClosed; open {
 		s.Status = batch.RunOpen
+	}
+	return read(ctx, run, s)
+}
+
+// read adds to a sighting what its run says of itself.
+func read(ctx context.Context, run *batchkeeper.Run, s batch.Sighting) (batch.Sighting, batch.State, error) {
+	var state batch.State
+	var err error
+	if s.Status == batch.RunOpen {
 		state, err = run.State(ctx)
 	} else {
 		state, err = run.Wait(ctx)
@@ -81,7 +92,7 @@ func (r runs) sighting(ctx context.Context, workflowID, runID string) (batch.Sig
 	switch {
 	case ctx.Err() != nil:
 		return s, batch.State{}, ctx.Err()
-	case errors.Is(err, batchkeeper.ErrNoResult) && !open:
+	case errors.Is(err, batchkeeper.ErrNoResult) && s.Status == batch.RunClosed:
 		return s, batch.State{}, nil
 	case err != nil:
 		s.Problem = err.Error()
