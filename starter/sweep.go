@@ -51,8 +51,15 @@ func (c *sweepCmd) Run(ctx context.Context, a *app) error {
 		}
 		return a.printSchedule(s, c.Every, c.JSON)
 	}
+	late := time.AfterFunc(lateTime, func() {
+		a.say("no report yet: is a worker running on task queue %s?", cfg.TaskQueue)
+	})
+	defer late.Stop()
 	return c.once(ctx, a, cl, job, queue)
 }
+
+// lateTime is longer than the sweep of a small account takes.
+const lateTime = 10 * time.Second
 
 func (c *sweepCmd) once(ctx context.Context, a *app, cl client.Client, job batch.SweepJob, queue batchkeeper.Option) error {
 	report, err := batchkeeper.Sweep(ctx, cl, job, queue)

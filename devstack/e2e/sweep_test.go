@@ -6,9 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflowservice/v1"
 
 	"batchkeeper"
 	"batchkeeper/batch"
@@ -63,9 +60,9 @@ func (r *run) terminate() {
 // posts makes a batch at the gateway beside all runs.
 func (w *world) posts(fileID, session string) string {
 	w.t.Helper()
-	client, err := gateway.New(gateway.Config{BaseURL: w.gateway.URL(), Key: func() (secret.Value, error) { return secret.New(canaryKey), nil }})
+	api, err := gateway.New(gateway.Config{BaseURL: w.gateway.URL(), Key: func() (secret.Value, error) { return secret.New(canaryKey), nil }})
 	require.NoError(w.t, err)
-	b, err := client.Create(w.t.Context(), gateway.CreateRequest{
+	b, err := api.Create(w.t.Context(), gateway.CreateRequest{
 		InputFileID: fileID, Endpoint: "/v1/responses", CompletionWindow: "24h", SessionID: session,
 	})
 	require.NoError(w.t, err)
@@ -201,81 +198,4 @@ func TestSweepLeavesOthersAlone(t *testing.T) {
 	}
 	r.ends(batch.StatusCompleted, -1)
 	r.wait()
-}
-
-// Whatever an operator has done to a run, the batch that it still follows is no orphan.
-func TestSweepKnowsWhoFollows(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	r := w.start()
-	id := r.created().BatchID
-	r.reset(4)
-	r.await("the copy tracks the batch", func(s batch.State) bool { return s.BatchID == id && s.Polls > 0 })
-	w.findsNothing(batch.SweepJob{Cancel: true}, 1, 0)
-
-	r.terminate()
-	mine, err := batchkeeper.Start(t.Context(), w.client, batch.Job{BatchID: id}, batchkeeper.WithID(w.id()+"-mine"), batchkeeper.WithTaskQueue(w.queue))
-	require.NoError(t, err)
-	w.eventually("the list shows the adoption", func() bool {
-		for l, err := range batchkeeper.List(t.Context(), w.client, "BatchId = '"+id+"'") {
-			if err == nil && l.ID == mine.ID() {
-				return true
-			}
-		}
-		return false
-	})
-	w.findsNothing(batch.SweepJob{Cancel: true}, 1, 0)
-	require.NoError(t, w.gateway.Finish(id, "completed", -1))
-	end, err := mine.Wait(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, batch.OutcomeCompleted, end.Outcome)
-	w.eventually("the list shows its end", func() bool {
-		report := w.sweep(batch.SweepJob{})
-		return report.Accounted == 1 && len(report.Findings) == 0
-	})
-}
-
-func TestSweepBySchedule(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, withServer(ownTemporal(t)))
-	r := w.start()
-	id := r.created().BatchID
-	r.terminate()
-	queue := batchkeeper.WithTaskQueue(w.queue)
-	s, err := batchkeeper.ScheduleSweep(t.Context(), w.client, batch.SweepJob{}, time.Second, queue)
-	require.NoError(t, err)
-	require.True(t, s.Created)
-	w.eventually("a scheduled sweep has adopted the batch", func() bool {
-		_, err := batchkeeper.Attach(t.Context(), w.client, batch.AdoptID(id), "")
-		return err == nil
-	})
-
-	s, err = batchkeeper.ScheduleSweep(t.Context(), w.client, batch.SweepJob{Cancel: true}, time.Hour, queue)
-	require.NoError(t, err)
-	require.False(t, s.Created)
-	require.NotNil(t, s.Next)
-	handle := w.client.ScheduleClient().GetHandle(t.Context(), batch.ScheduleSweep)
-	now, err := handle.Describe(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, time.Hour, now.Schedule.Spec.Intervals[0].Every)
-	require.Len(t, now.Schedule.Spec.Intervals, 1)
-	require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, now.Schedule.Policy.Overlap)
-	require.NoError(t, handle.Delete(t.Context()))
-
-	require.NoError(t, w.gateway.Finish(id, "completed", -1))
-	require.Equal(t, batch.OutcomeCompleted, r.adopted(id).wait().Outcome)
-	w.eventually("no sweep is under way", func() bool {
-		open, err := w.client.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
-			Query: "WorkflowType = 'SweepWorkflow' AND ExecutionStatus = 'Running'",
-		})
-		return err == nil && open.GetCount() == 0
-	})
-	failed, err := w.client.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
-		Query: "WorkflowType = 'SweepWorkflow' AND ExecutionStatus != 'Completed'",
-	})
-	require.NoError(t, err)
-	require.Zero(t, failed.GetCount())
-	_, err = handle.Describe(t.Context())
-	var gone *serviceerror.NotFound
-	require.ErrorAs(t, err, &gone)
 }

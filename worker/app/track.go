@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.temporal.io/api/serviceerror"
 
@@ -15,6 +16,10 @@ import (
 
 // maxNamers bounds how many runs are looked at that name one batch.
 const maxNamers = 20
+
+// readTime bounds a read of one run: one that an operator resets while we look
+// would be waited for to its new end.
+const readTime = 30 * time.Second
 
 // Track implements activities.Runs. The token of a session is the id of a run,
 // so it is the server that says whether a batch is this namespace's.
@@ -82,12 +87,14 @@ func (r runs) sighting(ctx context.Context, workflowID, runID string) (batch.Sig
 
 // read adds to a sighting what its run says of itself.
 func read(ctx context.Context, run *batchkeeper.Run, s batch.Sighting) (batch.Sighting, batch.State, error) {
+	asked, stop := context.WithTimeout(ctx, readTime)
+	defer stop()
 	var state batch.State
 	var err error
 	if s.Status == batch.RunOpen {
-		state, err = run.State(ctx)
+		state, err = run.State(asked)
 	} else {
-		state, err = run.Wait(ctx)
+		state, err = run.Wait(asked)
 	}
 	switch {
 	case ctx.Err() != nil:
