@@ -40,6 +40,10 @@ test: build ## run every test that needs Go alone
 test-large: $(TEMPORAL_DEV) ## run a million rows, about 1 GiB, through one bulk run: memory, histories, every row once
 	BATCHKEEPER_LARGE=1000000 TEMPORAL_DEV_BIN=$(TEMPORAL_DEV) go test -count=1 -v -timeout 2h -run '^TestBulkLarge$$' ./devstack/e2e
 
+.PHONY: bench
+bench: ## measure inspect and reconcile against sha256sum, jq and a plain copy, as ratios
+	BENCH_MIB=$${BENCH_MIB:-1024} go test -run '^$$' -bench . -benchtime 3x -timeout 2h ./bench
+
 .PHONY: record
 record: build ## record the histories of a release for the replay test: make record RELEASE=v0.1.0
 	@[ -n "$(RELEASE)" ] || { echo "RELEASE is not set"; exit 2; }
@@ -47,7 +51,7 @@ record: build ## record the histories of a release for the replay test: make rec
 		go test -count=1 -timeout 15m -run 'Happy|Cancel|Stale|Create|Late404|Reset|Expiry|Fail|BadInput|Truncated|Start|ContinueAsNew' ./devstack/e2e
 
 .PHONY: test-system
-test-system: build system-packages ## run the tests that need a browser and other languages
+test-system: build system-packages ## run the tests that need a browser, PostgreSQL and other languages
 	cd test/system && npm ci --ignore-scripts --no-audit --no-fund
 	TEMPORAL_DEV_BIN=$(TEMPORAL_DEV) go test -tags system -count=1 -timeout 15m ./test/system/...
 
@@ -56,6 +60,7 @@ system-packages:
 	@missing=""; \
 	command -v chromium >/dev/null || missing="chromium fonts-liberation"; \
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	[ -z "$$missing" ] && exit 0; \
 	sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing

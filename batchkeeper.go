@@ -37,6 +37,8 @@ var (
 	ErrAlreadyFinished = errors.New("already finished")
 	// ErrRefused: the run does not accept the request in its present state.
 	ErrRefused = errors.New("the run refused")
+	// ErrOtherType: the request is for another type of run, as a pause is for bulk runs.
+	ErrOtherType = errors.New("not a request for this type of run")
 	// ErrNoWorker: no worker answered for the run in time.
 	ErrNoWorker = errors.New("no worker answers")
 	// ErrNoResult: the run is closed without a result: terminated or timed out.
@@ -56,7 +58,7 @@ func Start(ctx context.Context, c client.Client, job batch.Job, opts ...Option) 
 	}
 	started, err := c.ExecuteWorkflow(ctx, o.startOptions(job), o.workflow, job)
 	if err == nil {
-		return &Run{client: c, id: o.id, first: started.GetRunID()}, nil
+		return &Run{client: c, id: o.id, first: started.GetRunID(), workflow: o.workflow}, nil
 	}
 	if _, exists := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); !exists {
 		return nil, fmt.Errorf("start %s: %w", o.id, err)

@@ -20,7 +20,7 @@ func (r *Run) Cancel(ctx context.Context, req batch.CancelRequest) (batch.State,
 	state, err := r.update(ctx, batch.UpdateCancel, req)
 	if errors.Is(err, ErrRefused) {
 		if now, failed := r.State(ctx); failed == nil && now.LifecycleStatus.IsTerminal() {
-			return now, fmt.Errorf("cancel %s: %w: the batch is %s", r.id, ErrAlreadyFinished, now.Status)
+			return now, fmt.Errorf("cancel %s: %w: the batch is %s", r.id, ErrAlreadyFinished, now.LifecycleStatus)
 		}
 	}
 	return state, err
@@ -49,6 +49,7 @@ func (r *Run) CancelAsync(ctx context.Context, req batch.CancelRequest) error {
 }
 
 // Refresh makes the run read its batch now and returns the fresh state.
+// ErrOtherType: it is a bulk run, as for Settle.
 func (r *Run) Refresh(ctx context.Context) (batch.State, error) {
 	return r.update(ctx, batch.UpdateRefresh)
 }
@@ -62,8 +63,17 @@ func (r *Run) Settle(ctx context.Context, req batch.SettleRequest) (batch.State,
 // lostUpdate is the server's type for an update whose workflow ended under it.
 const lostUpdate = "AcceptedUpdateCompletedWorkflow"
 
+// takenBy is the type of run that alone takes an update.
+var takenBy = map[string]string{
+	batch.UpdateSettle: batch.WorkflowBatch, batch.UpdateRefresh: batch.WorkflowBatch,
+	batch.UpdatePause: batch.WorkflowBulk, batch.UpdateResume: batch.WorkflowBulk, batch.UpdateSet: batch.WorkflowBulk,
+}
+
 func (r *Run) update(ctx context.Context, name string, args ...any) (batch.State, error) {
 	var state batch.State
+	if only := takenBy[name]; only != "" && only != r.workflow {
+		return state, fmt.Errorf("%s %s: %w: it is a %s, %s is for a %s", name, r.id, ErrOtherType, r.workflow, name, only)
+	}
 	handle, err := r.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: r.id, FirstExecutionRunID: r.first, UpdateName: name, Args: args,
 		WaitForStage: client.WorkflowUpdateStageCompleted,
@@ -116,7 +126,8 @@ func (r *Run) Resume(ctx context.Context) (batch.State, error) {
 }
 
 // Set changes a bulk run for what is still to be started. ErrRefused: a value is
-// out of bounds, or the run starts no batch now.
+// out of bounds, or the run starts no batch now. ErrOtherType: it is no bulk run,
+// as for Pause and Resume.
 func (r *Run) Set(ctx context.Context, req batch.SetRequest) (batch.State, error) {
 	return r.update(ctx, batch.UpdateSet, req)
 }

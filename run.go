@@ -16,9 +16,9 @@ import (
 // Run is one run of a batch workflow, whatever it continues as and wherever an
 // operator resets it to. It holds no state and is safe for concurrent use.
 type Run struct {
-	client    client.Client
-	id, first string
-	attached  bool
+	client              client.Client
+	id, first, workflow string
+	attached            bool
 }
 
 // Attach finds a run by its workflow id; an empty runID means the latest. A
@@ -31,11 +31,14 @@ func Attach(ctx context.Context, c client.Client, id, runID string) (*Run, error
 	if at.workflow != batch.WorkflowBatch && at.workflow != batch.WorkflowBulk {
 		return nil, fmt.Errorf("attach to %s: %w: it is a %s, not a %s", id, ErrNotFound, at.workflow, batch.WorkflowBatch)
 	}
-	return &Run{client: c, id: id, first: at.first, attached: true}, nil
+	return &Run{client: c, id: id, first: at.first, workflow: at.workflow, attached: true}, nil
 }
 
 // ID is the workflow id.
 func (r *Run) ID() string { return r.id }
+
+// Type is the name of its workflow: batch.WorkflowBatch or batch.WorkflowBulk.
+func (r *Run) Type() string { return r.workflow }
 
 // RunID is the Temporal run id of the first run in the chain.
 func (r *Run) RunID() string { return r.first }

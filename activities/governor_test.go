@@ -17,6 +17,7 @@ type server struct {
 	down    error
 	job     batch.Job // of every workflow
 	started []any
+	waiting []batch.Waiting
 }
 
 func (s *server) Describe(_ context.Context, id string) (batch.RunStatus, error) {
@@ -42,6 +43,10 @@ func (s *server) Track(_ context.Context, batchID, session string) (batch.Tracki
 func (s *server) SignalWithStart(_ context.Context, id, name, queue, signal string, arg, input any) error {
 	s.started = []any{id, name, queue, signal, arg, input}
 	return s.down
+}
+
+func (s *server) Governor(context.Context, string) (batch.GovernorState, error) {
+	return batch.GovernorState{Waiting: s.waiting}, s.down
 }
 
 func serve(t *testing.T, s *server) *world {
@@ -72,13 +77,16 @@ func TestAskGovernor(t *testing.T) {
 		Account: "acct", Profile: "phaseo", Capacity: batch.Capacity{MaxLive: 3}, Request: batch.LeaseRequest{RunID: "bulk", Holder: "bulk/1", Tokens: 7},
 	}
 	out := must(w, w.acts.AskGovernor, in)
-	require.Equal(t, batch.GovernorID("acct", "phaseo"), out.Governor)
+	require.Equal(t, activities.AskGovernorOutput{Governor: batch.GovernorID("acct", "phaseo")}, out)
 	require.Equal(t, out.Governor, s.started[0])
 	require.Equal(t, batch.WorkflowGovernor, s.started[1])
 	require.NotEmpty(t, s.started[2], "the governor lives where the asking side does")
 	require.Equal(t, batch.SignalLease, s.started[3])
 	require.Equal(t, batch.LeaseAsk{LeaseRequest: in.Request, Capacity: &in.Capacity}, s.started[4])
 	require.Equal(t, batch.GovernorInput{Account: "acct", Profile: "phaseo", Capacity: in.Capacity}, s.started[5])
+
+	s.waiting = []batch.Waiting{{Holder: "bulk/2", Reason: "no"}, {Holder: "bulk/1", Reason: "live batches: 3 of 3"}}
+	require.Equal(t, "live batches: 3 of 3", must(w, w.acts.AskGovernor, in).Waiting)
 
 	s.down = errors.New("no route")
 	_, err := do(w, w.acts.AskGovernor, in)

@@ -35,7 +35,7 @@ func (s *source) Read(p []byte) (int, error) {
 // what was inspected, so that no transfer of other rows is ever completed.
 type rowSource struct {
 	source
-	size      int64
+	size      int64 // of what is read: the whole, or the part
 	digest    hash.Hash
 	inspected string // SHA-256; empty: not known
 }
@@ -49,6 +49,9 @@ func (a *Activities) openRows(ctx context.Context, input string, r *batch.Range,
 	rc, size, err := a.store.OpenInput(ctx, input, offset, length)
 	if err != nil {
 		return nil, err
+	}
+	if r != nil {
+		size = min(length, size-offset)
 	}
 	return &rowSource{source: source{ReadCloser: rc}, size: size, digest: sha256.New(), inspected: inspected}, nil
 }

@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
-	"strings"
 
 	"batchkeeper/batch"
 	"batchkeeper/internal/blobstore"
 	"batchkeeper/internal/jsonl"
+	"batchkeeper/internal/rowrules"
 )
 
 // InspectInput is the job as far as its rows and limits go.
@@ -35,21 +34,12 @@ type InspectOutput struct {
 // reads, so it may be repeated.
 func (a *Activities) Inspect(ctx context.Context, in InspectInput) (InspectOutput, error) {
 	job := in.Job
-	name := job.Profile
-	if name == "" {
-		name = a.defaultProfile
-	}
-	profile, ok := a.profiles[name]
-	if !ok {
-		return InspectOutput{Rejected: fmt.Sprintf("profile: %q is neither built in nor in this worker's limits file", name)}, nil
+	profile, rejected := a.profileFor(job)
+	if rejected != "" {
+		return InspectOutput{Rejected: rejected}, nil
 	}
 	out := InspectOutput{Profile: profile, Mode: profile.Mode(job), Endpoint: job.Endpoint, Model: job.Model}
-	if len(profile.Windows) > 0 && !slices.Contains(profile.Windows, job.CompletionWindow) {
-		out.Rejected = fmt.Sprintf("completion_window: %q is not offered by profile %s (%s)", job.CompletionWindow, name, strings.Join(profile.Windows, ", "))
-		return out, nil
-	}
-	if out.Mode == batch.CreateInline && profile.MaxInlineBytes == 0 {
-		out.Rejected = fmt.Sprintf("create_mode: profile %s offers no inline creation", name)
+	if out.Rejected = profile.Refuses(job, out.Mode); out.Rejected != "" {
 		return out, nil
 	}
 	if err := blobstore.CheckKey(path.Join(in.Prefix, "raw", "output.jsonl")); err != nil {
@@ -97,21 +87,6 @@ func (a *Activities) inspectRows(ctx context.Context, job batch.Job, p batch.Pro
 		return jsonl.Summary{}, err
 	}
 	defer rows.Close()
-	summary, err := jsonl.Inspect(ctx, rows, RulesFor(p, mode, job), func(rows, _ int64) { h.note(rows) })
+	summary, err := jsonl.Inspect(ctx, rows, rowrules.For(p, mode, job), func(rows, _ int64) { h.note(rows) })
 	return summary, errors.Join(err, rows.Close())
-}
-
-// RulesFor are the rules that rows must keep under a profile. A batch that was
-// created elsewhere keeps the rules of whoever created it.
-func RulesFor(p batch.Profile, mode batch.CreateMode, job batch.Job) jsonl.Rules {
-	if job.BatchID != "" {
-		return jsonl.Rules{}
-	}
-	return jsonl.Rules{
-		MaxRows: p.MaxRows, MaxBytes: p.BytesLimit(mode), Endpoint: job.Endpoint, Endpoints: p.Endpoints,
-		Model: job.Model, OneModel: p.OneModel, MaxCustomID: p.MaxCustomID, Inline: mode == batch.CreateInline,
-		// The gateway fills a missing token limit in where rows travel inline.
-		RequireMaxOutputTokens: p.RequireMaxOutputTokens && mode != batch.CreateInline,
-		RequireInput:           p.RequireInput, ForbiddenKeys: p.ForbiddenKeys,
-	}
 }

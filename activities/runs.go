@@ -21,6 +21,8 @@ type Runs interface {
 	// Track finds the runs that follow a batch, or have seen its end: the one whose
 	// session it carries, the one that adopted it, or any other that names it.
 	Track(ctx context.Context, batchID, sessionID string) (batch.Tracking, error)
+	// Governor is what a governor says of who holds and who waits for capacity.
+	Governor(ctx context.Context, workflowID string) (batch.GovernorState, error)
 	// SignalWithStart signals a workflow, which is started with the input where
 	// none is open.
 	SignalWithStart(ctx context.Context, workflowID, workflowName, taskQueue, signal string, signalArg, input any) error

@@ -83,6 +83,17 @@ func TestUploadStreamsTheRows(t *testing.T) {
 	require.Equal(t, int64(len(rows(5))), content.Length)
 }
 
+func TestUploadOfAPart(t *testing.T) {
+	w := newWorld(t, gatewaytest.Options{})
+	whole := rows(3)
+	w.put("in.jsonl", whole)
+	line := int64(strings.Index(whole, "\n") + 1)
+	for _, part := range []batch.Range{{Offset: 0, Length: line}, {Offset: line, Length: line}, {Offset: 2 * line, Length: 9 * line}} {
+		out := must(w, w.acts.Upload, activities.UploadInput{Dialect: batch.DialectPhaseo, Input: "in.jsonl", Range: &part, Filename: "in.jsonl"})
+		require.Equal(t, line, out.Bytes, "it announces the part's length, not the file's")
+	}
+}
+
 func TestUploadIsNotRepeatedOnceItsIDIsKnown(t *testing.T) {
 	w := newWorld(t, gatewaytest.Options{})
 	w.put("in.jsonl", rows(1))
@@ -117,13 +128,23 @@ func TestUploadTrouble(t *testing.T) {
 			w.fresh()
 		})
 	}
-	in.Input = "absent.jsonl"
+	in.Metered = true
+	script(t, w, gatewaytest.OpUpload, gatewaytest.Fault{Kind: gatewaytest.FaultNamed, Value: "upload_quota"})
 	_, err := do(w, w.acts.Upload, in)
-	k, _ := kind(t, err)
+	k, again := kind(t, err)
+	require.Equal(t, batch.KindGatewayRefused, k, "who hands the quota out is told at once")
+	require.False(t, again)
+	code, refused := batch.RefusalIn(err.Error())
+	require.True(t, refused)
+	require.Equal(t, "batch_file_hourly_quota_exceeded", code)
+
+	in.Input = "absent.jsonl"
+	_, err = do(w, w.acts.Upload, in)
+	k, _ = kind(t, err)
 	require.Equal(t, batch.KindInputUnavailable, k)
 	in.Dialect = "soap"
 	_, err = do(w, w.acts.Upload, in)
-	k, again := kind(t, err)
+	k, again = kind(t, err)
 	require.Equal(t, batch.KindMisconfigured, k)
 	require.True(t, again, "the worker may be mended while the run waits")
 }

@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"batchkeeper/batch"
 	"batchkeeper/internal/jsonl"
+	"batchkeeper/internal/rowrules"
 )
 
 // SurveyInput is the job of a bulk run and where its files go.
@@ -43,7 +42,7 @@ func (a *Activities) Survey(ctx context.Context, in SurveyInput) (SurveyOutput, 
 	profile, rejected := a.profileFor(in.Job)
 	out := SurveyOutput{Profile: profile, Mode: profile.Mode(in.Job), Endpoint: in.Job.Endpoint, Model: in.Job.Model, Rejected: rejected}
 	if rejected == "" {
-		out.Rejected = refuseBulk(profile, in.Job, out.Mode)
+		out.Rejected = profile.Refuses(in.Job, out.Mode)
 	}
 	if out.Rejected != "" {
 		return out, nil
@@ -69,21 +68,6 @@ func (a *Activities) Survey(ctx context.Context, in SurveyInput) (SurveyOutput, 
 	return out, translate(err)
 }
 
-// refuseBulk says what the profile, or the lack of a price, keeps from running.
-func refuseBulk(p batch.Profile, job batch.Job, mode batch.CreateMode) string {
-	if len(p.Windows) > 0 && !slices.Contains(p.Windows, job.CompletionWindow) {
-		return fmt.Sprintf("completion_window: %q is not offered by profile %s (%s)", job.CompletionWindow, p.Name, strings.Join(p.Windows, ", "))
-	}
-	if mode == batch.CreateInline && p.MaxInlineBytes == 0 {
-		return fmt.Sprintf("create_mode: profile %s offers no inline creation", p.Name)
-	}
-	if job.BudgetUSD > 0 && p.Dialect == batch.DialectOpenAI && !p.Known() {
-		return fmt.Sprintf("budget_usd: the API tells no cost and profile %s no price: give the profile input_usd_per_million_tokens "+
-			"and output_usd_per_million_tokens in the limits file", p.Name)
-	}
-	return ""
-}
-
 // read takes what the survey found.
 func (o *SurveyOutput) read(s jsonl.Survey, job batch.Job) {
 	o.Facts = batch.InputFacts{Rows: s.Rows, Bytes: s.Bytes, SHA256: s.SHA256, BadRows: s.Bad}
@@ -94,10 +78,7 @@ func (o *SurveyOutput) read(s jsonl.Survey, job batch.Job) {
 	if o.Model == "" {
 		o.Model = s.Model
 	}
-	o.Estimate = batch.Money{
-		InputTokens: s.InputTokens, OutputTokens: s.MaxOutputTokens, TotalTokens: s.InputTokens + s.MaxOutputTokens,
-		CostNanos: o.Profile.Nanos(s.InputTokens, s.MaxOutputTokens),
-	}
+	o.Estimate = o.Profile.Estimate(s.InputTokens, s.MaxOutputTokens)
 	for _, p := range s.Problems {
 		o.Problems = append(o.Problems, batch.Problem(p))
 	}
@@ -111,7 +92,7 @@ func (o *SurveyOutput) read(s jsonl.Survey, job batch.Job) {
 // the store.
 func (a *Activities) cut(ctx context.Context, in SurveyInput, p batch.Profile, mode batch.CreateMode, rows io.Reader, h *heart) (jsonl.Survey, error) {
 	var survey jsonl.Survey
-	rules := RulesFor(p, mode, in.Job)
+	rules := rowrules.For(p, mode, in.Job)
 	rules.MaxRows, rules.MaxBytes = 0, 0
 	limits := p.UnitLimits(in.Job.BulkJob, mode)
 	_, err := a.store.WriteAtomic(ctx, batch.BadKey(in.Prefix), func(bad io.Writer) error {

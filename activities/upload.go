@@ -19,6 +19,9 @@ type UploadInput struct {
 	Filename string        `json:"filename"`
 	Provider string        `json:"provider,omitempty"`
 	Model    string        `json:"model,omitempty"`
+	// Metered tells that somebody hands out the account's quota: that it is used up
+	// is an answer then, not a trouble to be waited out here.
+	Metered bool `json:"metered,omitempty"`
 }
 
 // UploadOutput is the gateway's file.
@@ -50,9 +53,23 @@ func (a *Activities) Upload(ctx context.Context, in UploadInput) (UploadOutput, 
 		Filename: in.Filename, Body: rows, Size: rows.size, Provider: in.Provider, Model: in.Model,
 	})
 	if err = cmp.Or(rows.err, err); err != nil {
+		if in.Metered && isQuota(err) {
+			return UploadOutput{}, fault(batch.KindGatewayRefused, err)
+		}
 		return UploadOutput{}, translate(err)
 	}
 	out := UploadOutput{FileID: file.ID, Bytes: file.Bytes}
 	h.note(out)
 	return out, nil
+}
+
+// isQuota tells that a gateway had no room for an upload.
+func isQuota(err error) bool {
+	ge, ok := gateway.AsError(err)
+	if !ok {
+		return false
+	}
+	_, byCode := batch.RefusedResource(ge.Code)
+	_, byReason := batch.RefusedResource(ge.Reason)
+	return byCode || byReason
 }

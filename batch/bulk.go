@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Defaults of a bulk run.
@@ -15,6 +16,7 @@ const (
 	DefaultMaxInFlight = 20
 	MaxRounds          = 20
 	maxMaxInFlight     = 1000
+	maxBudgetUSD       = 1_000_000_000
 )
 
 // OnBadRows says what becomes of an input with bad rows.
@@ -44,16 +46,19 @@ type BulkJob struct {
 
 // Downstream starts a workflow of the user's for each page of answered rows.
 type Downstream struct {
-	Workflow    string `json:"workflow"`             // its registered name
-	TaskQueue   string `json:"task_queue,omitempty"` // empty: this run's own
+	Workflow    string `json:"workflow"`   // its registered name
+	TaskQueue   string `json:"task_queue"` // where a worker polls that knows it
 	RowsPerPage int64  `json:"rows_per_page,omitempty"`
 	MaxParallel int    `json:"max_parallel,omitempty"`
+	// PageTimeout bounds the workflow of one page: the run waits for it.
+	PageTimeout Duration `json:"page_timeout,omitempty"`
 }
 
 // Defaults and bounds of a downstream.
 const (
 	DefaultRowsPerPage = 1000
 	DefaultMaxParallel = 10
+	DefaultPageTimeout = 24 * time.Hour
 	minRowsPerPage     = 10
 )
 
@@ -105,8 +110,8 @@ func (j Job) ValidateBulk() error {
 			errs = append(errs, fmt.Errorf("%s: %d: want 0 (the default) to %d", f.name, f.value, f.hi))
 		}
 	}
-	if b.BudgetUSD < 0 {
-		errs = append(errs, fmt.Errorf("budget_usd: %g is negative", b.BudgetUSD))
+	if !isBudget(b.BudgetUSD) {
+		errs = append(errs, fmt.Errorf("budget_usd: %g: want 0 (no limit) to %d", b.BudgetUSD, maxBudgetUSD))
 	}
 	if !slices.Contains([]OnBadRows{"", RejectBadRows, QuarantineBadRows}, b.OnBadRows) {
 		errs = append(errs, fmt.Errorf("on_bad_rows: %q is neither reject nor quarantine", b.OnBadRows))
@@ -114,12 +119,20 @@ func (j Job) ValidateBulk() error {
 	return errors.Join(append(errs, b.Downstream.validate())...)
 }
 
+// isBudget tells whether a number can be a budget: neither NaN nor Inf, which
+// JSON has not, and small enough to be counted in billionths.
+func isBudget(usd float64) bool { return usd >= 0 && usd <= maxBudgetUSD }
+
 func (d *Downstream) validate() error {
 	switch {
 	case d == nil:
 		return nil
 	case d.Workflow == "":
 		return errors.New("downstream: workflow, the name of the workflow to start for each page, is needed")
+	case d.TaskQueue == "":
+		return errors.New("downstream: task_queue, where a worker polls that knows the workflow, is needed")
+	case d.PageTimeout < 0:
+		return fmt.Errorf("downstream: page_timeout %s is negative", d.PageTimeout)
 	case d.RowsPerPage != 0 && d.RowsPerPage < minRowsPerPage:
 		return fmt.Errorf("downstream: rows_per_page %d: want at least %d", d.RowsPerPage, minRowsPerPage)
 	case d.MaxParallel < 0 || d.MaxParallel > maxMaxInFlight:

@@ -50,6 +50,7 @@ type OpenUnit struct {
 	Unit
 	Stage      UnitStage `json:"stage"`
 	Try        int       `json:"try"`
+	Ask        int       `json:"ask,omitempty"` // of its request for capacity
 	WorkflowID string    `json:"workflow_id"`
 	Since      time.Time `json:"since"`
 	// NotBefore is when it may ask for capacity, or ask again.
@@ -61,11 +62,12 @@ type OpenUnit struct {
 
 // UnitPages are the pages of a settled unit that have not been started.
 type UnitPages struct {
-	Round int `json:"round"`
-	Unit  int `json:"unit"`
-	Try   int `json:"try"`
-	Next  int `json:"next"`  // the first of them, from 1
-	Count int `json:"count"` // of all pages of the unit
+	Round   int    `json:"round"`
+	Unit    int    `json:"unit"`
+	Try     int    `json:"try"`
+	BatchID string `json:"batch_id,omitempty"`
+	Next    int    `json:"next"`  // the first of them, from 1
+	Count   int    `json:"count"` // of all pages of the unit
 }
 
 // The layout of a bulk run's files below its results prefix.

@@ -19,10 +19,6 @@ const (
 	UnitDeferred UnitStage = "deferred" // the gateway had no room: asked for again later
 )
 
-// MaxUnitTries bounds how often a unit is put back because there was no room;
-// with an hour between the last ones that is most of a day.
-const MaxUnitTries = 24
-
 // RefusalIn finds the gateway's code for a lack of room in the message of a
 // batch that ended without any answer.
 func RefusalIn(message string) (code string, ok bool) {
@@ -38,6 +34,7 @@ func RefusalIn(message string) (code string, ok bool) {
 }
 
 // RoomAgain is the wait before a unit is asked for again, after refusal n (from 1).
+// There is no last one: a lack of room is no reason to lose rows.
 func RoomAgain(n int) time.Duration {
 	if wait, ok := ladder(n-1, 15, 60, 300, 900); ok {
 		return wait

@@ -1,6 +1,9 @@
 package batch
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // Money is what rows cost. Costs are in billionths of a US dollar.
 type Money struct {
@@ -24,6 +27,24 @@ func (m Money) Plus(o Money) Money {
 
 // USD is the cost in US dollars.
 func (m Money) USD() float64 { return float64(m.CostNanos) / nanosPerUSD }
+
+// Spend is what a run has spent, beside the estimate, for people.
+func (b Bulk) Spend() string {
+	text := fmt.Sprintf("%.4f USD, %d tokens", b.Money.USD(), b.Money.TotalTokens)
+	switch {
+	case b.Estimate.CostNanos > 0:
+		text += fmt.Sprintf(" (estimated: %.4f USD, %d tokens)", b.Estimate.USD(), b.Estimate.TotalTokens)
+	case b.Estimate.TotalTokens > 0:
+		text += fmt.Sprintf(" (estimated: %d tokens)", b.Estimate.TotalTokens)
+	}
+	if b.AtRiskNanos > 0 {
+		text += fmt.Sprintf("; %.4f USD may have been spent besides, on batches whose end is not known", float64(b.AtRiskNanos)/nanosPerUSD)
+	}
+	if b.Money.Unpriced > 0 {
+		text += fmt.Sprintf("; %d batches at an unknown price", b.Money.Unpriced)
+	}
+	return text
+}
 
 // Prices are what a profile knows of a model's price; zero: nothing.
 type Prices struct {
@@ -66,23 +87,46 @@ func billedNanos(usage, billing json.RawMessage) (nanos int64, ok bool) {
 	return 0, false
 }
 
-// Hold is what a live batch is expected to cost: its price by the estimate
-// where there is one, else what the batches that have ended cost a row. Before
-// the first has ended, nothing is known.
+// Hold is what a live batch is expected to cost: its price by the estimate, where
+// there is one, or what the batches that have ended cost a row, whichever is
+// more. Before the first has ended, without a price, nothing is known.
 func Hold(p Prices, u Unit, spent Money, rowsSpent int64) (nanos int64, known bool) {
+	if p.Known() {
+		nanos = p.Nanos(u.Tokens, u.MaxOutput)
+	}
+	if rowsSpent > 0 {
+		nanos = max(nanos, int64(float64(spent.CostNanos)/float64(rowsSpent)*float64(u.Rows)))
+	}
+	return nanos, p.Known() || rowsSpent > 0
+}
+
+// Affordability is whether a batch fits a budget.
+type Affordability string
+
+// Whether a batch fits a budget.
+const (
+	Affordable   Affordability = "affordable"
+	AffordLater  Affordability = "later" // perhaps, once what is under way has ended
+	Unaffordable Affordability = "unaffordable"
+)
+
+// Afford tells whether a batch may be started that is expected to cost next
+// beside what is spent, what cannot be known to be spent, and what the batches
+// under way hold. While what a batch costs is not known, one is tried alone.
+func Afford(budgetUSD float64, spent, held, next int64, known, alone bool) Affordability {
+	budget := int64(budgetUSD * nanosPerUSD)
 	switch {
-	case p.Known():
-		return p.Nanos(u.Tokens, u.MaxOutput), true
-	case rowsSpent > 0:
-		return int64(float64(spent.CostNanos) / float64(rowsSpent) * float64(u.Rows)), true
+	case budgetUSD <= 0, spent < budget && spent+held+next <= budget && (known || alone):
+		return Affordable
+	case alone:
+		return Unaffordable
 	default:
-		return 0, false
+		return AffordLater
 	}
 }
 
-// WithinBudget tells whether a batch may be started that is expected to cost
-// next beside what was spent and what the live batches hold.
-func WithinBudget(budgetUSD float64, spent Money, held, next int64) bool {
-	budget := int64(budgetUSD * nanosPerUSD)
-	return budgetUSD <= 0 || spent.CostNanos < budget && spent.CostNanos+held+next <= budget
+// MayBePaid tells whether a batch that ended so, and of which no cost is known,
+// may have been paid for.
+func MayBePaid(o Outcome) bool {
+	return o == OutcomeSubmissionUnknown || o == OutcomeResultsUnavailable || o == OutcomeCancelUnconfirmed
 }

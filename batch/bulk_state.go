@@ -54,9 +54,13 @@ type Bulk struct {
 	// Live are the batches under way, and those that wait for capacity.
 	Live []LiveBatch `json:"live,omitempty"`
 	// Past is what each round came to.
-	Past   []RoundSummary `json:"past,omitempty"`
-	Money  Money          `json:"money"`
-	Causes []Cause        `json:"causes,omitempty"` // of permanent failures, the most frequent first
+	Past  []RoundSummary `json:"past,omitempty"`
+	Money Money          `json:"money"`
+	// AtRiskNanos is what batches may have cost besides whose end is not known.
+	AtRiskNanos int64 `json:"at_risk_nanos,omitempty"`
+	// Estimate is by the rows' length and the output that they allow, each sent once.
+	Estimate Money   `json:"estimate"`
+	Causes   []Cause `json:"causes,omitempty"` // of permanent failures, the most frequent first
 	// Paused says why no batch is started; empty: none is held back.
 	Paused    string           `json:"paused,omitempty"`
 	Governor  string           `json:"governor,omitempty"` // workflow id of who meters the account
@@ -90,6 +94,7 @@ type RoundSummary struct {
 
 // CancelSummary is what became of the batches that were live at a cancel.
 type CancelSummary struct {
+	Told        int `json:"told"`
 	Cancelled   int `json:"cancelled"`
 	TooLate     int `json:"too_late"`
 	Unconfirmed int `json:"unconfirmed"`
@@ -104,6 +109,8 @@ type DownstreamState struct {
 	Failed    int `json:"failed"`
 	Cancelled int `json:"cancelled"`
 	NotRun    int `json:"not_run"` // never started, because the run was cancelled
+	// Unconfirmed were asked to stop and had not ended when the run did.
+	Unconfirmed int `json:"unconfirmed,omitempty"`
 	// Failures are the first pages that did not complete, by workflow id.
 	Failures []string `json:"failures,omitempty"`
 }

@@ -2,6 +2,7 @@ package batch_test
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
 	"time"
 
@@ -119,21 +120,32 @@ func TestHoldAndBudget(t *testing.T) {
 	_, known = batch.Hold(batch.Prices{}, unit, batch.Money{}, 0)
 	require.False(t, known, "nothing was paid for yet")
 
+	nanos, _ = batch.Hold(batch.Prices{InputUSDPerMillion: 1}, batch.Unit{Rows: 10, Tokens: 1000}, batch.Money{CostNanos: 9_000_000}, 30)
+	require.EqualValues(t, 3_000_000, nanos, "rows that set no limit on their output cost more than their input")
+}
+
+func TestAfford(t *testing.T) {
 	const usd = 1_000_000_000
 	for name, tc := range map[string]struct {
 		spent, held, next int64
-		want              bool
+		known, alone      bool
+		want              batch.Affordability
 	}{
-		"nothing yet":       {0, 0, usd, true},
-		"exactly":           {usd, usd / 2, usd / 2, true},
-		"a little too much": {usd, usd / 2, usd/2 + 1, false},
-		"all spent":         {2 * usd, 0, 0, false},
+		"nothing yet":                 {0, 0, usd, true, true, batch.Affordable},
+		"exactly":                     {usd, usd / 2, usd / 2, true, false, batch.Affordable},
+		"too much beside others":      {usd, usd / 2, usd/2 + 1, true, false, batch.AffordLater},
+		"too much by itself":          {usd, 0, usd + 1, true, true, batch.Unaffordable},
+		"all spent":                   {2 * usd, 0, 0, true, true, batch.Unaffordable},
+		"at an unknown cost, alone":   {0, 0, 0, false, true, batch.Affordable},
+		"at an unknown cost, not yet": {0, 0, 0, false, false, batch.AffordLater},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, tc.want, batch.WithinBudget(2, batch.Money{CostNanos: tc.spent}, tc.held, tc.next))
+			require.Equal(t, tc.want, batch.Afford(2, tc.spent, tc.held, tc.next, tc.known, tc.alone))
 		})
 	}
-	require.True(t, batch.WithinBudget(0, batch.Money{CostNanos: 9 * usd}, 0, usd), "no budget, no limit")
+	require.Equal(t, batch.Affordable, batch.Afford(0, 9*usd, usd, usd, false, false), "no budget, no limit")
+	require.True(t, batch.MayBePaid(batch.OutcomeSubmissionUnknown))
+	require.False(t, batch.MayBePaid(batch.OutcomeRejected))
 }
 
 func TestPriced(t *testing.T) {
@@ -184,8 +196,10 @@ func TestValidateBulk(t *testing.T) {
 		"budget_usd":                 func(j *batch.Job) { j.BudgetUSD = -1 },
 		"on_bad_rows":                func(j *batch.Job) { j.OnBadRows = "ignore" },
 		"workflow":                   func(j *batch.Job) { j.Downstream = &batch.Downstream{} },
-		"rows_per_page":              func(j *batch.Job) { j.Downstream = &batch.Downstream{Workflow: "w", RowsPerPage: 1} },
-		"max_parallel":               func(j *batch.Job) { j.Downstream = &batch.Downstream{Workflow: "w", MaxParallel: -1} },
+		"task_queue":                 func(j *batch.Job) { j.Downstream = &batch.Downstream{Workflow: "w"} },
+		"rows_per_page":              func(j *batch.Job) { j.Downstream = &batch.Downstream{Workflow: "w", TaskQueue: "q", RowsPerPage: 1} },
+		"max_parallel":               func(j *batch.Job) { j.Downstream = &batch.Downstream{Workflow: "w", TaskQueue: "q", MaxParallel: -1} },
+		"page_timeout":               func(j *batch.Job) { j.Downstream = &batch.Downstream{Workflow: "w", TaskQueue: "q", PageTimeout: -1} },
 	} {
 		job := ok
 		change(&job)
@@ -194,6 +208,14 @@ func TestValidateBulk(t *testing.T) {
 	require.NoError(t, ok.ValidateSingle())
 	ok.Rounds, ok.BudgetUSD = 2, 3
 	require.ErrorContains(t, ok.ValidateSingle(), "rounds, budget_usd")
+}
+
+// No comparison with NaN ever stops a run, and JSON has neither it nor Inf.
+func TestABudgetIsANumber(t *testing.T) {
+	for _, usd := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e10} {
+		require.ErrorContains(t, batch.Job{Input: "in.jsonl", BulkJob: batch.BulkJob{BudgetUSD: usd}}.ValidateBulk(), "budget_usd")
+		require.ErrorContains(t, batch.SetRequest{BudgetUSD: &usd}.Validate(), "budget_usd")
+	}
 }
 
 func TestValidateSet(t *testing.T) {

@@ -51,9 +51,12 @@ const (
 type LeaseRequest struct {
 	// RunID is the workflow id of the bulk run, which is told of the grant.
 	RunID string `json:"run_id"`
-	// Holder is the workflow id of the child that will use the lease. An id holds
-	// one lease in its life: that of a closed child is taken for its end.
+	// Holder is the workflow id of the child that will use the lease. That of a
+	// closed child is taken for its end.
 	Holder string `json:"holder"`
+	// Ask counts how often the holder has wanted a lease anew, after it gave one
+	// back unused: an ask and the release of the one before may be heard in any order.
+	Ask int `json:"ask,omitempty"`
 	// Uploads and UploadBytes are zero where the rows travel in the create call.
 	Uploads     int   `json:"uploads,omitempty"`
 	UploadBytes int64 `json:"upload_bytes,omitempty"`

@@ -49,11 +49,13 @@ type Lease struct {
 	Seen   bool `json:"seen,omitempty"`
 }
 
-// Ask queues a request. Asking again for the same holder changes nothing, but a
-// lease that it already has is announced once more: the answer may have been lost.
+// Ask queues a request. Repeating it changes nothing, but a lease that was
+// granted is announced once more: the answer may have been lost. A later ask of
+// the same holder ends the one before.
 func (l *Ledger) Ask(req LeaseRequest, now time.Time) {
+	l.Release(req.Holder, req.Ask-1)
 	if i := l.lease(req.Holder); i >= 0 {
-		l.Leases[i].Retell = true
+		l.Leases[i].Retell = l.Leases[i].Retell || l.Leases[i].Ask == req.Ask
 		return
 	}
 	if turn, _ := l.queued(req.Holder); turn >= 0 {
@@ -111,16 +113,17 @@ func (l *Ledger) grant(i int, now time.Time) Lease {
 	return lease
 }
 
-// Release returns the lease of a holder, or withdraws its request. It tells
-// whether there was either; repeating it is harmless. What the holder used up in
-// the rolling windows stays used.
-func (l *Ledger) Release(holder string) bool {
-	if i := l.lease(holder); i >= 0 {
+// Release returns the lease of a holder, or withdraws its request, where it
+// comes of the given ask or of one before. It tells whether there was either;
+// repeating it is harmless. What the holder used up in the rolling windows stays
+// used.
+func (l *Ledger) Release(holder string, ask int) bool {
+	if i := l.lease(holder); i >= 0 && l.Leases[i].Ask <= ask {
 		l.Leases = slices.Delete(l.Leases, i, i+1)
 		return true
 	}
 	i, j := l.queued(holder)
-	if i < 0 {
+	if i < 0 || l.Turns[i].Requests[j].Ask > ask {
 		return false
 	}
 	l.Turns[i].Requests = slices.Delete(l.Turns[i].Requests, j, j+1)

@@ -29,11 +29,13 @@ type LeaseAsk struct {
 // its request is withdrawn.
 type LeaseRelease struct {
 	Holder string `json:"holder"`
+	Ask    int    `json:"ask,omitempty"` // which of its asks is over
 }
 
 // LeaseGranted is the payload of the signal "lease_granted". It may come more
 // than once for a holder, and leases granted together may come in any order.
 type LeaseGranted struct {
 	Holder   string `json:"holder"`
+	Ask      int    `json:"ask,omitempty"`
 	Governor string `json:"governor"` // the workflow id to release to
 }

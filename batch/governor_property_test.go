@@ -68,7 +68,7 @@ func (m *market) end(*rapid.T) {
 	lease := m.live[i]
 	switch rapid.IntRange(0, 2).Draw(m.t, "how") {
 	case 0:
-		require.True(m.t, m.b.Release(lease.Holder))
+		require.True(m.t, m.b.Release(lease.Holder, 0))
 	case 1:
 		require.True(m.t, m.b.Refused(batch.Refusal{Holder: lease.Holder, Reason: "token_limit_exceeded"}, m.b.now))
 	case 2:
@@ -129,7 +129,7 @@ func (m *market) finish() {
 	for steps := 0; !m.b.Idle(); steps++ {
 		require.Less(m.t, steps, 10*m.n+10, "someone starves: %v", m.b.reasons())
 		if len(m.live) > 0 {
-			require.True(m.t, m.b.Release(m.live[0].Holder))
+			require.True(m.t, m.b.Release(m.live[0].Holder, 0))
 			m.live = m.live[1:]
 			m.grant()
 			continue
@@ -174,7 +174,7 @@ func TestTurnsAreFair(t *testing.T) {
 		for !b.Idle() {
 			waiting := len(b.Turns)
 			before := len(order)
-			b.Release(b.Leases[rapid.IntRange(0, len(b.Leases)-1).Draw(t, "ends")].Holder)
+			b.Release(b.Leases[rapid.IntRange(0, len(b.Leases)-1).Draw(t, "ends")].Holder, 0)
 			served()
 			if n := len(order); n > before && waiting == k && n >= k {
 				seen := map[string]bool{}
@@ -201,7 +201,7 @@ func TestNobodyIsOvertakenForEver(t *testing.T) {
 				return
 			}
 		}
-		b.Release("b1")
+		b.Release("b1", 0)
 	}
 	require.Fail(t, "it never was its turn", "%v", b.reasons()[0])
 }

@@ -125,7 +125,7 @@ func TestWindowsAreBounded(t *testing.T) {
 	for i := range 20_000 {
 		b.ask(upload(ask("a", i), 1)).after(5 * time.Second)
 		require.Len(t, b.granted(), 1)
-		b.Release("a" + strconv.Itoa(i))
+		b.Release("a"+strconv.Itoa(i), 0)
 	}
 	require.LessOrEqual(t, len(b.UploadBytes.Uses), 361)
 	require.LessOrEqual(t, len(b.Creates.Uses), 361)
@@ -135,13 +135,40 @@ func TestWindowsAreBounded(t *testing.T) {
 func TestReturns(t *testing.T) {
 	b := newBench(batch.Capacity{MaxLive: 1}).ask(ask("a", 1), ask("a", 2), ask("b", 1))
 	require.Equal(t, []string{"a1"}, b.granted())
-	require.False(t, b.Release("nobody"))
-	require.True(t, b.Release("b1"), "a request is withdrawn")
-	require.True(t, b.Release("a1"))
-	require.False(t, b.Release("a1"), "a repeat is harmless")
+	require.False(t, b.Release("nobody", 0))
+	require.True(t, b.Release("b1", 0), "a request is withdrawn")
+	require.True(t, b.Release("a1", 0))
+	require.False(t, b.Release("a1", 0), "a repeat is harmless")
 	require.Equal(t, []string{"a2"}, b.granted())
-	require.True(t, b.Release("a2"))
+	require.True(t, b.Release("a2", 0))
 	require.True(t, b.Idle())
+}
+
+// A holder that gave its lease back unused, and wants one again, may be heard to
+// ask before it is heard to return.
+func TestALaterAskEndsTheOneBefore(t *testing.T) {
+	numbered := func(n int) batch.LeaseRequest {
+		req := ask("a", 1)
+		req.Ask = n
+		return req
+	}
+	b := newBench(batch.Capacity{MaxLive: 1}).ask(numbered(1))
+	require.Equal(t, []string{"a1"}, b.granted())
+	b.Told("a1")
+	b.ask(numbered(2))
+	require.False(t, b.Release("a1", 1), "the return of the first ask, heard late")
+	require.Equal(t, []string{"a1"}, b.granted())
+	require.Equal(t, 2, b.Untold()[0].Ask)
+	b.Told("a1")
+	b.ask(numbered(1))
+	require.Empty(t, b.Untold(), "nor does an ask that was heard late change anything")
+	require.True(t, b.Release("a1", 2))
+	require.True(t, b.Idle())
+
+	b.ask(ask("b", 1), numbered(3))
+	require.Equal(t, []string{"b1"}, b.granted())
+	require.False(t, b.Release("a1", 2), "it waits for its third")
+	require.True(t, b.Release("a1", 3))
 }
 
 func TestAsksAreIdempotent(t *testing.T) {
@@ -183,8 +210,8 @@ func TestReasons(t *testing.T) {
 		"b2: after b1 of the same run",
 	}, b.reasons())
 	require.Len(t, b.Waiting("b", b.now), 2)
-	b.Release("a2")
-	b.Release("a3")
+	b.Release("a2", 0)
+	b.Release("a3", 0)
 	require.Equal(t, []string{"b1: next in turn", "b2: after b1 of the same run"}, b.reasons())
 	require.Equal(t, []string{"b1"}, b.granted())
 	require.Equal(t, []string{"b2: live batches: 2 of 2"}, b.reasons())

@@ -40,8 +40,8 @@ func (s SetRequest) Validate() error {
 		return errors.New("set: nothing to set: give max_in_flight, budget_usd, stale_after or rounds")
 	case s.MaxInFlight != nil && (*s.MaxInFlight < 1 || *s.MaxInFlight > maxMaxInFlight):
 		return fmt.Errorf("set: max_in_flight %d: want 1 to %d", *s.MaxInFlight, maxMaxInFlight)
-	case s.BudgetUSD != nil && *s.BudgetUSD < 0:
-		return fmt.Errorf("set: budget_usd %g is negative", *s.BudgetUSD)
+	case s.BudgetUSD != nil && !isBudget(*s.BudgetUSD):
+		return fmt.Errorf("set: budget_usd %g: want 0 (no limit) to %d", *s.BudgetUSD, maxBudgetUSD)
 	case s.StaleAfter != nil && *s.StaleAfter < 0:
 		return fmt.Errorf("set: stale_after %s is negative", *s.StaleAfter)
 	case s.Rounds != nil && (*s.Rounds < 1 || *s.Rounds > MaxRounds):
@@ -57,11 +57,13 @@ type Page struct {
 	Prefix string `json:"prefix"` // of its results
 	Round  int    `json:"round"`
 	Unit   int    `json:"unit"`
-	Number int    `json:"page"` // within the unit, from 1
-	Key    string `json:"key"`  // in the store
-	Offset int64  `json:"offset"`
-	Length int64  `json:"length"`
-	Rows   int64  `json:"rows"`
+	// BatchID is the gateway's batch that answered the rows.
+	BatchID string `json:"batch_id,omitempty"`
+	Number  int    `json:"page"` // within the unit, from 1
+	Key     string `json:"key"`  // in the store
+	Offset  int64  `json:"offset"`
+	Length  int64  `json:"length"`
+	Rows    int64  `json:"rows"`
 }
 
 // Delivery is the payload of the signal "webhook": a hint that something may
@@ -111,6 +113,8 @@ type ManifestBulk struct {
 	Rounds []RoundSummary `json:"rounds"`
 	Money  Money          `json:"money"`
 	Causes []Cause        `json:"causes,omitempty"`
+	// Downstream is how the pages went, where there are any.
+	Downstream *DownstreamState `json:"downstream,omitempty"`
 }
 
 // ManifestInput identifies the input that the rows came from.

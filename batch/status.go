@@ -86,6 +86,27 @@ func (s Status) Lifecycle(before LifecycleStatus) LifecycleStatus {
 	}
 }
 
+// BulkLifecycle derives the lifecycle status of a bulk run, which has no batch of
+// its own at the gateway: from its stage and, once it has ended, its outcome.
+func BulkLifecycle(s Stage, o Outcome) LifecycleStatus {
+	switch o {
+	case "":
+		if s == StageInspecting {
+			return Pending
+		}
+		return Running
+	case OutcomeCompleted, OutcomeCompletedWithFailures:
+		return Completed
+	case OutcomeExpired:
+		return Expired
+	case OutcomeCancelled:
+		return Cancelled
+	case OutcomeUpstreamFailed, OutcomeCancelUnconfirmed, OutcomeRejected, OutcomeSubmissionUnknown, OutcomeResultsUnavailable,
+		OutcomeBudgetExhausted:
+	}
+	return Failed
+}
+
 // Outcome is how a run ended.
 type Outcome string
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -154,6 +155,11 @@ func ChildID(run string, round, unit, try int) string {
 	}
 	return id
 }
+
+var childID = regexp.MustCompile(`/r[1-9][0-9]*/s[0-9]{5,}(\.[1-9][0-9]*)?$`)
+
+// IsChildID tells whether an id is one that ChildID makes.
+func IsChildID(id string) bool { return childID.MatchString(id) }
 
 // SessionID is what a run is called at the gateway; a delivery finds its
 // workflow by it without any look-up table.

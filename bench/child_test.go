@@ -18,9 +18,17 @@ import (
 	"batchkeeper/internal/jsonl"
 )
 
-// childVar names the file that a child process works on; a process without it is
-// the parent.
-const childVar = "BENCH_CHILD_INPUT"
+// A child process is told by these variables what to do, and on what; a process
+// without them is the parent.
+const (
+	childVar = "BENCH_CHILD_WORK"
+	inputVar = "BENCH_CHILD_INPUT"
+)
+
+// works is what a child can do; each returns how many rows it has seen.
+var works = map[string]func(ctx context.Context, path string) (int64, error){
+	"cut": cutRows, "reconcile": reconcileRows, "copy": copyRows,
+}
 
 // report is what a child tells about itself.
 type report struct {
@@ -47,19 +55,21 @@ func run(b *testing.B, cmd *exec.Cmd) took {
 }
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childVar); path != "" {
-		os.Exit(child(path))
+	if work := os.Getenv(childVar); work != "" {
+		os.Exit(child(work, os.Getenv(inputVar)))
 	}
 	os.Exit(m.Run())
 }
 
-// child cuts one input, as a worker does, and tells what it took.
-func child(path string) int {
+// child does one piece of work and tells what it took.
+func child(work, path string) int {
 	ctx, stop := context.WithCancel(context.Background()) //nolint:forbidigo // there is no test here: it is a program
 	defer stop()
-	r, err := work(ctx, path)
+	rows, err := works[work](ctx, path)
 	if err == nil {
-		err = json.NewEncoder(os.Stdout).Encode(r)
+		var peak int64
+		peak, err = peakKiB()
+		err = errors.Join(err, json.NewEncoder(os.Stdout).Encode(report{Rows: rows, PeakKiB: peak}))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -68,24 +78,21 @@ func child(path string) int {
 	return 0
 }
 
-func work(ctx context.Context, path string) (report, error) {
+// cutRows checks and cuts one input, as a worker does.
+func cutRows(ctx context.Context, path string) (int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return report{}, err
+		return 0, err
 	}
 	defer f.Close()
 	survey, err := jsonl.Cut{
 		Input: f, MaxRows: 50_000, MaxBytes: 100 * mib, Spill: spill,
 		Rules: jsonl.Rules{OneModel: true, RequireMaxOutputTokens: true, RequireInput: true, ForbiddenKeys: []string{"tools", "image_url"}},
 	}.Run(ctx)
-	if err != nil {
-		return report{}, err
+	if err == nil && survey.Bad > 0 {
+		err = fmt.Errorf("the generated input is bad: %v", survey.Problems)
 	}
-	if survey.Bad > 0 {
-		return report{}, fmt.Errorf("the generated input is bad: %v", survey.Problems)
-	}
-	peak, err := peakKiB()
-	return report{Rows: survey.Rows, PeakKiB: peak}, err
+	return survey.Rows, err
 }
 
 // spill is a file without a name: it is gone once it is closed.
@@ -113,13 +120,13 @@ func peakKiB() (int64, error) {
 	return 0, errors.New("/proc/self/status has no VmHWM")
 }
 
-// cutFile runs the child on one core.
-func cutFile(b *testing.B, path string) report {
+// measure runs a child on one core.
+func measure(b *testing.B, work, path string) report {
 	b.Helper()
 	self, err := os.Executable()
 	require.NoError(b, err)
 	cmd := exec.CommandContext(b.Context(), self)
-	cmd.Env = append(os.Environ(), childVar+"="+path, "GOMAXPROCS=1")
+	cmd.Env = append(os.Environ(), childVar+"="+work, inputVar+"="+path, "GOMAXPROCS=1")
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	r := report{took: run(b, cmd)}

@@ -3,8 +3,8 @@
 // compared, ratios can. Each measurement is a process of its own, so that its
 // peak memory is its own too.
 //
-//	go test ./bench -run '^$' -bench .
-//	BENCH_MIB=1024 go test ./bench -run '^$' -bench . -timeout 30m
+//	make bench                  # BENCH_MIB=1024; 5 GiB of temporary space
+//	go test ./bench -run '^$' -bench Reconcile
 //
 // BENCH_MIB is the size of the generated input in MiB (256); the input is made in
 // the temporary directory and removed again.

@@ -36,23 +36,53 @@ var words = []string{
 func generate(b *testing.B, size int64) string {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "input.jsonl")
+	random := rand.New(rand.NewPCG(1, 2))
+	written := int64(0)
+	writeLines(b, path, func(n int, line []byte) []byte {
+		if written >= size*mib {
+			return nil
+		}
+		line = appendRow(line, n, random)
+		written += int64(len(line))
+		return line
+	})
+	return path
+}
+
+// writeLines writes one line after the other, until there is none.
+func writeLines(b *testing.B, path string, next func(n int, line []byte) []byte) {
+	b.Helper()
 	f, err := os.Create(path)
 	require.NoError(b, err)
 	w := bufio.NewWriterSize(f, mib)
-	random := rand.New(rand.NewPCG(1, 2))
-	var line []byte
-	for written, row := int64(0), 0; written < size*mib; row++ {
-		line = fmt.Appendf(line[:0], `{"custom_id":"request-%09d","method":"POST","url":"/v1/responses","body":{"model":"gpt-5-mini",`+
-			`"instructions":"You answer briefly.","input":[{"role":"user","content":[{"type":"input_text","text":"`, row)
-		for range 10 + random.IntN(270) {
-			line = append(append(line, words[random.IntN(len(words))]...), ' ')
-		}
-		line = append(line, `"}]}],"temperature":0.2,"max_output_tokens":300}}`+"\n"...)
+	line := next(0, nil)
+	for n := 1; line != nil; n++ {
 		_, err := w.Write(line)
 		require.NoError(b, err)
-		written += int64(len(line))
+		line = next(n, line[:0])
 	}
 	require.NoError(b, w.Flush())
 	require.NoError(b, f.Close())
-	return path
+}
+
+func appendRow(line []byte, n int, random *rand.Rand) []byte {
+	line = fmt.Appendf(line, `{"custom_id":"request-%09d","method":"POST","url":"/v1/responses","body":{"model":"gpt-5-mini",`+
+		`"instructions":"You answer briefly.","input":[{"role":"user","content":[{"type":"input_text","text":"`, n)
+	return append(appendWords(line, 10+random.IntN(270), random), `"}]}],"temperature":0.2,"max_output_tokens":300}}`+"\n"...)
+}
+
+// appendAnswer is what a provider says to row n.
+func appendAnswer(line []byte, n int, random *rand.Rand) []byte {
+	line = fmt.Appendf(line, `{"id":"batch_req_%024d","custom_id":"request-%09d","response":{"status_code":200,"request_id":"req_%024d",`+
+		`"body":{"id":"resp_%024d","object":"response","status":"completed","model":"gpt-5-mini-2025-08-07","output":[{"type":"message",`+
+		`"role":"assistant","content":[{"type":"output_text","annotations":[],"text":"`, n, n, n, n)
+	return append(appendWords(line, 20+random.IntN(180), random),
+		`"}]}],"usage":{"input_tokens":210,"output_tokens":140,"total_tokens":350}}},"error":null}`+"\n"...)
+}
+
+func appendWords(line []byte, n int, random *rand.Rand) []byte {
+	for range n {
+		line = append(append(line, words[random.IntN(len(words))]...), ' ')
+	}
+	return line
 }

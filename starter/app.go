@@ -90,6 +90,9 @@ func run(ctx context.Context, args []string, a app) (code int) {
 	if err != nil {
 		return a.fail(ctx, err)
 	}
+	if len(args) == 0 {
+		return help(parser, a)
+	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		return a.fail(ctx, usage("%w (see starter --help)", err))
@@ -107,6 +110,15 @@ func newParser(a app) (*kong.Kong, error) {
 		kong.Exit(func(code int) { panic(exit{code: code}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
+}
+
+// help prints the help to whoever gave no command.
+func help(parser *kong.Kong, a app) int {
+	parser.Stdout = a.stderr
+	if about, err := kong.Trace(parser, nil); err == nil {
+		_ = about.PrintUsage(false)
+	}
+	return exitUsage
 }
 
 // fail reports an error and turns it into the exit code.
@@ -133,7 +145,7 @@ func (a app) fail(ctx context.Context, err error) int {
 // isUsage tells whether an error of the library is the user's to mend.
 func isUsage(err error) bool {
 	return slices.ContainsFunc([]error{
-		batchkeeper.ErrInvalidJob, batchkeeper.ErrOtherJob, batchkeeper.ErrStillOpen,
+		batchkeeper.ErrInvalidJob, batchkeeper.ErrOtherJob, batchkeeper.ErrStillOpen, batchkeeper.ErrOtherType,
 		blobstore.ErrNotFound, blobstore.ErrNotAllowed, blobstore.ErrBadKey,
 	}, func(target error) bool { return errors.Is(err, target) })
 }

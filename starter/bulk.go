@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"batchkeeper/batch"
 )
@@ -16,7 +17,7 @@ func whereBulk(at *batch.Bulk) []string {
 		}
 	}
 	if at.Money.CostNanos > 0 {
-		parts = append(parts, fmt.Sprintf("%.2f USD", at.Money.USD()))
+		parts = append(parts, fmt.Sprintf("%.4f USD", at.Money.USD()))
 	}
 	if at.Paused != "" {
 		parts = append(parts, oneLine(at.Paused))
@@ -24,8 +25,33 @@ func whereBulk(at *batch.Bulk) []string {
 	return parts
 }
 
-// addBulk says how a bulk run went so far.
-func addBulk(t *table, at *batch.Bulk) {
+// pace is how fast a bulk run is and when it will be through; empty while nobody
+// can tell.
+func pace(s batch.State, now time.Time) string {
+	at := s.Bulk
+	if at == nil || at.Counts.Open == 0 {
+		return ""
+	}
+	perHour, left, ok := at.Pace(now)
+	if !ok {
+		return ""
+	}
+	rate := fmt.Sprintf("%.0f rows/h", perHour)
+	if perSecond := perHour / time.Hour.Seconds(); perSecond >= 1 {
+		rate = fmt.Sprintf("%.0f rows/s", perSecond)
+	}
+	if at.Paused != "" {
+		return rate
+	}
+	return fmt.Sprintf("%s, about %s left", rate, left.Round(time.Second))
+}
+
+// shownLive bounds the live batches that are listed.
+const shownLive = 20
+
+// addBulk says how a bulk run went so far and, while it runs, where it stands.
+func addBulk(t *table, s batch.State) {
+	at := s.Bulk
 	if at == nil {
 		return
 	}
@@ -34,17 +60,36 @@ func addBulk(t *table, at *batch.Bulk) {
 		t.add(fmt.Sprintf("round %d", r.Round), "%d batches, %d rows: %d answered, %d worth another try, %.4f USD",
 			r.Batches, r.Rows, r.Answered, r.Again, r.Money.USD())
 	}
+	if s.Outcome == "" && at.Units > 0 {
+		t.add("round", "%s", at.RoundText())
+	}
 	c := at.Counts
 	t.add("counts", "%d answered, %d failed, %d invalid, %d cancelled, %d open", c.Answered, c.Failed(), c.Invalid, c.Cancelled, c.Open)
-	t.add("money", "%.4f USD, %d tokens", at.Money.USD(), at.Money.TotalTokens)
+	t.add("money", "%s", at.Spend())
 	if at.Budget > 0 {
-		t.add("budget", "%.2f USD", at.Budget)
+		t.add("budget", "%s", batch.USD(at.Budget))
 	}
 	t.addText("paused", at.Paused)
-	for _, l := range at.Live {
-		t.add("live", "%s: %s, %d rows %s", l.WorkflowID, l.Stage, l.Rows, l.Problem)
+	if at.Cancelled != nil {
+		t.add("cancelled", "%s", at.Cancelled)
+	}
+	if at.Pages != nil {
+		t.add("pages", "%s", at.Pages)
 	}
 	for _, cause := range at.Causes {
 		t.add("failed for good", "%d rows: %s", cause.Rows, cause.Cause)
+	}
+	if s.Outcome == "" {
+		t.addText("governor", at.Governor)
+		addLive(t, at.Live)
+	}
+}
+
+func addLive(t *table, live []batch.LiveBatch) {
+	for _, l := range live[:min(len(live), shownLive)] {
+		t.add("live", "%s: %s, %d rows %s", l.WorkflowID, l.Stage, l.Rows, l.Problem)
+	}
+	if more := len(live) - shownLive; more > 0 {
+		t.add("live", "and %d more", more)
 	}
 }

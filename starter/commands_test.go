@@ -41,7 +41,20 @@ func TestSettle(t *testing.T) {
 		s := stateOf(t, "doubtful")
 		return s.Submission != nil && s.Submission.Ambiguous
 	}, waitFor, tick)
+	got = starter(t, "run", rows(t, 2), "--id", "doubtful-bulk", "--type", "bulk", "--detach", "--poll-min", "1s", "--poll-max", "1s")
+	require.Equal(t, exitOK, got.code, got.err)
+	unit := batch.ChildID("doubtful-bulk", 1, 1, 1)
+	require.Eventually(t, func() bool { return strings.Contains(starter(t, "status", unit).out, "to settle") }, waitFor, tick)
 	gateway.ClearScript()
+
+	got = starter(t, "settle", "doubtful-bulk", "--resubmit")
+	require.Equal(t, exitUsage, got.code)
+	require.Contains(t, got.err, "doubtful-bulk is a bulk run: a batch of it is settled by its own id; ambiguous: "+unit)
+	require.Equal(t, exitOK, starter(t, "settle", unit, "--resubmit").code)
+	require.Contains(t, starter(t, "settle", "doubtful-bulk", "--resubmit").err, "live: "+unit)
+	finishBatches(t, "doubtful-bulk", 1)
+	require.Equal(t, exitOK, starter(t, "watch", "doubtful-bulk").code)
+	require.Contains(t, starter(t, "settle", "doubtful-bulk", "--resubmit").err, "none is live")
 
 	status := starter(t, "status", "doubtful")
 	require.Contains(t, status.out, "starter settle doubtful --batch-id ID, or --resubmit")
@@ -56,6 +69,11 @@ func TestSettle(t *testing.T) {
 
 	got = starter(t, "settle", "doubtful", "--resubmit")
 	require.Equal(t, exitFailed, got.code)
+	for _, args := range [][]string{{"pause", "doubtful"}, {"resume", "doubtful"}, {"set", "doubtful", "--rounds", "2"}} {
+		got = starter(t, args...)
+		require.Equal(t, exitUsage, got.code)
+		require.Contains(t, got.err, args[0]+" is for a BulkWorkflow")
+	}
 }
 
 func TestCancel(t *testing.T) {

@@ -43,7 +43,8 @@ func (a app) copyResults(ctx context.Context, r *batchkeeper.Run, store *blobsto
 	return err
 }
 
-// copyTo copies a result into a directory, the manifest last, as in the store.
+// copyTo copies a result into a directory, the manifest last, and returns the
+// manifest of the copy: as in the store, but that it names a bulk run's files whole.
 // A file that differs from what the manifest says of it is not copied.
 func copyTo(ctx context.Context, store *blobstore.Store, prefix, dir string) (batch.Manifest, error) {
 	raw, manifest, err := readManifest(ctx, store, prefix)
@@ -62,10 +63,20 @@ func copyTo(ctx context.Context, store *blobstore.Store, prefix, dir string) (ba
 	if err := clearOut(ctx, to); err != nil {
 		return batch.Manifest{}, err
 	}
+	var copied []batch.ManifestFile
 	for _, f := range wholeFiles(manifest) {
-		if err := copyParts(ctx, store, prefix, f, to); err != nil {
+		ref, err := copyParts(ctx, store, prefix, f, to)
+		if err != nil {
 			return batch.Manifest{}, err
 		}
+		copied = append(copied, batch.ManifestFile{Name: f.name, Size: ref.Size, SHA256: ref.SHA256})
+	}
+	if manifest.Bulk != nil { // its parts are put together: the copy's manifest is of what is there
+		manifest.Files = copied
+		if raw, err = json.MarshalIndent(manifest, "", "  "); err != nil {
+			return batch.Manifest{}, err
+		}
+		raw = append(raw, '\n')
 	}
 	_, err = to.WriteAtomic(ctx, batch.FileManifest, func(w io.Writer) error {
 		_, err := w.Write(raw)
@@ -119,8 +130,8 @@ func wholeFiles(m batch.Manifest) []whole {
 }
 
 // copyParts writes one file of the copy, part after part.
-func copyParts(ctx context.Context, from *blobstore.Store, prefix string, f whole, to *blobstore.Store) error {
-	_, err := to.WriteAtomic(ctx, f.name, func(w io.Writer) error {
+func copyParts(ctx context.Context, from *blobstore.Store, prefix string, f whole, to *blobstore.Store) (batch.Ref, error) {
+	return to.WriteAtomic(ctx, f.name, func(w io.Writer) error {
 		for _, part := range f.parts {
 			if err := copyPart(ctx, from, prefix, part, w); err != nil {
 				return err
@@ -128,7 +139,6 @@ func copyParts(ctx context.Context, from *blobstore.Store, prefix string, f whol
 		}
 		return nil
 	})
-	return err
 }
 
 func copyPart(ctx context.Context, from *blobstore.Store, prefix string, f batch.ManifestFile, w io.Writer) error {
@@ -172,16 +182,19 @@ func readManifest(ctx context.Context, store *blobstore.Store, prefix string) ([
 }
 
 // latestPrefix finds the newest result below a workflow id's own folder; empty:
-// there is none.
+// there is none. The results of a bulk run's batches, further down, are not its own.
 func latestPrefix(ctx context.Context, store *blobstore.Store, id string) (string, error) {
 	var prefix string
 	var newest time.Time
-	for object, err := range store.List(ctx, path.Dir(batch.ResultsPrefix(batch.Job{}, id, "token"))) {
+	folder := path.Dir(batch.ResultsPrefix(batch.Job{}, id, "token"))
+	for object, err := range store.List(ctx, folder) {
 		if err != nil {
 			return "", err
 		}
-		if path.Base(object.Key) == batch.FileManifest && object.ModTime.After(newest) {
-			prefix, newest = path.Dir(object.Key), object.ModTime
+		of, name := path.Split(object.Key)
+		of = path.Clean(of)
+		if name == batch.FileManifest && path.Dir(of) == folder && object.ModTime.After(newest) {
+			prefix, newest = of, object.ModTime
 		}
 	}
 	return prefix, nil
@@ -192,7 +205,7 @@ func manifestTable(m batch.Manifest, output string) string {
 	t.addText("run", m.WorkflowID)
 	t.addText("outcome", string(m.Outcome))
 	c := m.Counts
-	t.add("rows", "%d: %d succeeded, %d failed, %d missing", c.Rows, c.Succeeded, c.RowErrors+c.Expired+c.Cancelled, c.Missing)
+	t.add("rows", "%d: %d succeeded, %d failed, %d missing", c.Rows, c.Succeeded, c.RowErrors+c.Expired+c.Cancelled+c.Invalid, c.Missing)
 	t.addText("copied to", output)
 	return t.String()
 }

@@ -12,7 +12,6 @@ import (
 
 	"batchkeeper/batch"
 	"batchkeeper/internal/blobstore"
-	"batchkeeper/internal/jsonl"
 )
 
 // input is what INPUT names: a local file, which is copied into the store so
@@ -53,14 +52,23 @@ func isFile(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// exceeds tells whether a local file is larger than so many bytes, so that it
-// need not be read to know.
-func (in input) exceeds(limit int64) bool {
-	if !in.local || in.part != nil {
-		return false
+// size is how many bytes the rows have, without reading them.
+func (in input) size(ctx context.Context) (int64, error) {
+	if in.part != nil {
+		return in.part.Length, nil
 	}
-	info, err := os.Stat(in.name)
-	return err == nil && info.Size() > limit
+	if in.local {
+		info, err := os.Stat(in.name)
+		if err != nil {
+			return 0, err
+		}
+		return info.Size(), nil
+	}
+	rows, size, err := in.store.OpenInput(ctx, in.name, 0, -1)
+	if err != nil {
+		return 0, err
+	}
+	return size, rows.Close()
 }
 
 // open opens the rows.
@@ -83,31 +91,24 @@ func (in input) open(ctx context.Context) (io.ReadCloser, error) {
 	}{io.NewSectionReader(file, offset, length), file}, nil
 }
 
-// inspect checks every row; progress may be nil.
-func (in input) inspect(ctx context.Context, rules jsonl.Rules, progress func(rows, bytes int64)) (jsonl.Summary, error) {
-	rows, err := in.open(ctx)
-	if err != nil {
-		return jsonl.Summary{}, err
-	}
-	summary, err := jsonl.Inspect(ctx, rows, rules, progress)
-	return summary, errors.Join(err, rows.Close())
-}
-
 // publish brings a local file into the store under its content's hash, where it
 // is not there yet, and returns what the job should name.
-func (in input) publish(ctx context.Context) (string, error) {
+func (in input) publish(ctx context.Context, found findings) (string, error) {
 	if !in.local {
 		return in.name, nil
 	}
-	digest, size, err := hashFile(ctx, in.name)
-	if err != nil {
-		return "", fmt.Errorf("copy %s into the store: %w", in.name, err)
+	digest, size := found.SHA256, found.Bytes
+	if in.part != nil || digest == "" { // the check has read a part of the file
+		var err error
+		if digest, size, err = copyFile(ctx, io.Discard, in.name); err != nil {
+			return "", fmt.Errorf("copy %s into the store: %w", in.name, err)
+		}
 	}
 	key := "inputs/" + digest + ".jsonl"
 	if there, err := in.store.Stat(ctx, key); err == nil && there == size {
 		return key, nil
 	}
-	_, err = in.store.WriteAtomic(ctx, key, func(w io.Writer) error {
+	_, err := in.store.WriteAtomic(ctx, key, func(w io.Writer) error {
 		copied, _, err := copyFile(ctx, w, in.name)
 		if err == nil && copied != digest {
 			err = errors.New("it changed while it was read")
@@ -118,10 +119,6 @@ func (in input) publish(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("copy %s into the store: %w", in.name, err)
 	}
 	return key, nil
-}
-
-func hashFile(ctx context.Context, name string) (digest string, size int64, err error) {
-	return copyFile(ctx, io.Discard, name)
 }
 
 // copyFile streams a file to w and returns the digest and length of what went.

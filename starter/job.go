@@ -17,7 +17,7 @@ type jobFlags struct {
 	Provider          string            `help:"The provider behind the gateway; by default the gateway chooses."`
 	CompletionWindow  string            `help:"Time the provider has for the batch; by default 24h." placeholder:"24h"`
 	Metadata          map[string]string `help:"Metadata for the gateway; repeat it for more." mapsep:"none" placeholder:"KEY=VALUE"`
-	CreateMode        string            `help:"How the rows travel; by default in an uploaded file." placeholder:"file|inline|auto"`
+	CreateMode        string            `help:"How the rows travel; by default in an uploaded file, of a bulk run auto." placeholder:"file|inline|auto"`
 	Profile           string            `help:"Limits that apply; by default those of the worker's gateway." placeholder:"phaseo|openai|NAME"`
 	WebhookEndpointID string            `name:"webhook-endpoint-id" help:"The gateway's managed webhook endpoint." placeholder:"ID"`
 	ResultsPrefix     string            `help:"Where in the store the results go." placeholder:"PREFIX"`

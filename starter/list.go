@@ -7,13 +7,17 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"go.temporal.io/sdk/client"
+
 	"batchkeeper"
+	"batchkeeper/batch"
 )
 
 type listCmd struct {
 	Query   string `help:"Temporal list filter, such as \"BatchLifecycleStatus = 'running'\"." placeholder:"FILTER"`
 	Status  string `help:"Only runs with this lifecycle status." placeholder:"pending|running|completed|failed|cancelled|expired"`
 	Outcome string `help:"Only runs with this outcome."`
+	All     bool   `help:"Also the batches of bulk runs."`
 	Limit   int    `help:"At most this many." default:"50"`
 	JSON    bool   `help:"Print the runs as a JSON array."`
 }
@@ -29,23 +33,40 @@ func (c *listCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer cl.Close()
-	runs := []batchkeeper.Listed{}
+	runs, hidden, err := c.find(ctx, cl, query)
+	switch {
+	case err != nil:
+		return err
+	case c.JSON:
+		err = a.printJSON(runs)
+	case len(runs) == 0:
+		a.say("no runs")
+	default:
+		err = a.print("%s", listTable(runs))
+	}
+	if hidden > 0 {
+		a.say("%s of bulk runs not shown: --all shows them", count(int64(hidden), "batch", "batches"))
+	}
+	return err
+}
+
+// find reads the newest runs, and counts the batches of bulk runs among them,
+// which would bury the runs that somebody started.
+func (c *listCmd) find(ctx context.Context, cl client.Client, query string) (runs []batchkeeper.Listed, hidden int, err error) {
+	runs = []batchkeeper.Listed{}
 	for r, err := range batchkeeper.List(ctx, cl, query) {
 		if err != nil {
-			return err
+			return nil, 0, err
+		}
+		if !c.All && batch.IsChildID(r.ID) {
+			hidden++
+			continue
 		}
 		if runs = append(runs, r); len(runs) == c.Limit {
 			break
 		}
 	}
-	if c.JSON {
-		return a.printJSON(runs)
-	}
-	if len(runs) == 0 {
-		a.say("no runs")
-		return nil
-	}
-	return a.print("%s", listTable(runs))
+	return runs, hidden, nil
 }
 
 func (c *listCmd) filter() (string, error) {

@@ -26,9 +26,10 @@ func (a app) newLine() *line { return &line{w: a.stderr, width: a.width, began: 
 
 // show displays a state.
 func (l *line) show(s batch.State) {
-	elapsed := time.Since(l.began).Round(time.Second)
+	now := time.Now()
+	elapsed := now.Sub(l.began).Round(time.Second)
 	if l.width() > 0 {
-		l.rewrite(progressText(s, elapsed))
+		l.rewrite(progressText(s, elapsed, now))
 		return
 	}
 	change := changeText(s)
@@ -36,7 +37,7 @@ func (l *line) show(s batch.State) {
 	defer l.mu.Unlock()
 	if change != l.last {
 		l.last = change
-		_, _ = fmt.Fprintf(l.w, "%6s  %s\n", elapsed, change)
+		_, _ = fmt.Fprintln(l.w, strings.TrimRight(fmt.Sprintf("%6s  %s  %s", elapsed, change, pace(s, now)), " "))
 	}
 }
 
@@ -77,8 +78,11 @@ func (l *line) notice(text string) {
 func changeText(s batch.State) string { return strings.Join(append(where(s), beside(s)...), "  ") }
 
 // progressText is the whole line for a terminal: what may be cut off stands last.
-func progressText(s batch.State, elapsed time.Duration) string {
+func progressText(s batch.State, elapsed time.Duration, now time.Time) string {
 	parts := append([]string{fmt.Sprintf("%6s", elapsed)}, where(s)...)
+	if text := pace(s, now); text != "" {
+		parts = append(parts, text)
+	}
 	if s.Polls > 0 && s.Outcome == "" {
 		reads := fmt.Sprintf("poll %d", s.Polls)
 		if s.NextPollAt != nil {

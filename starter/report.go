@@ -62,7 +62,7 @@ func outcomeTable(s batch.Result, id string, store *blobstore.Store, output stri
 	if s.Results != nil {
 		t.addText("copied to", output)
 	}
-	addBulk(&t, s.Bulk)
+	addBulk(&t, s)
 	addTrouble(&t, s)
 	addFailure(&t, s)
 	t.addText("next", nextStep(s, id, output))
@@ -99,7 +99,8 @@ func statusTable(s batch.State, id string, store *blobstore.Store, now time.Time
 	if s.NextPollAt != nil {
 		t.add("polls", "%d, the next in %s", s.Polls, max(0, s.NextPollAt.Sub(now).Round(time.Second)))
 	}
-	addBulk(&t, s.Bulk)
+	addBulk(&t, s)
+	t.addText("pace", pace(s, now))
 	addTrouble(&t, s)
 	addAmbiguity(&t, s, id)
 	return t.String()

@@ -124,7 +124,7 @@ func TestProgress(t *testing.T) {
 		Polls: 3, NextPollAt: &next, BatchID: "batch_1", Problem: "HTTP 503",
 	}
 	require.Equal(t, "  1m5s  tracking  in_progress  5/10 rows  50 %  poll 3, next 12:00:15  problem: HTTP 503  batch_1",
-		progressText(s, 65*time.Second))
+		progressText(s, 65*time.Second, noon))
 	require.Equal(t, "tracking  in_progress  5/10 rows  50 %  problem: HTTP 503  batch_1", changeText(s))
 	require.Equal(t, "inspecting  7 rows", changeText(batch.State{Stage: batch.StageInspecting, Input: &batch.InputFacts{Rows: 7}}))
 	require.Equal(t, "creating  create ambiguous",

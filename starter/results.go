@@ -124,6 +124,10 @@ const maxRefetches = 1000
 // refetch collects the batch of a run again: another run adopts the batch and
 // writes its results in the same place.
 func (a app) refetch(ctx context.Context, cfg env.Config, c client.Client, r *batchkeeper.Run, old batch.Result) (*batchkeeper.Run, batch.Result, error) {
+	if old.Bulk != nil {
+		return nil, old, usage("refetch: %s is a bulk run: its batches are fetched again one by one, such as %s", r.ID(),
+			"starter results "+batch.ChildID(r.ID(), 1, 1, 1)+" --output DIR --refetch (status and the manifest name them)")
+	}
 	if old.BatchID == "" {
 		return nil, old, fmt.Errorf("refetch: %s ended %s, without a batch", r.ID(), old.Outcome)
 	}

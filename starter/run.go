@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -29,6 +30,7 @@ const (
 type startFlags struct {
 	ID     string `name:"id" help:"The run's workflow id; the same id and job attach to the run that exists. By default a new one." placeholder:"ID"`
 	Type   string `help:"The workflow: batch, or bulk for an input of any size. By default what the input needs." placeholder:"batch|bulk"`
+	DryRun bool   `help:"Check the input, say what a run of it would take, and start nothing."`
 	Rerun  bool   `help:"Start anew under an id that has ended. This pays again."`
 	Detach bool   `help:"Print the workflow id and return."`
 	Output string `help:"Copy the results into this directory." placeholder:"DIR"`
@@ -67,8 +69,14 @@ func (f startFlags) start(ctx context.Context, a *app, job batch.Job) error {
 	if err := makeOutput(f.Output); err != nil {
 		return err
 	}
-	in, workflow, err := f.checkedInput(ctx, a, cfg, store, job)
+	in, found, err := f.checkedInput(ctx, a, cfg, store, job)
 	if err != nil {
+		return err
+	}
+	if f.DryRun {
+		return f.planned(a, job, in.name, found)
+	}
+	if err := f.accept(a, in, found); err != nil {
 		return err
 	}
 	c, err := a.dial(ctx)
@@ -76,7 +84,7 @@ func (f startFlags) start(ctx context.Context, a *app, job batch.Job) error {
 		return err
 	}
 	defer c.Close()
-	r, err := f.send(ctx, cfg, c, job, in, workflow)
+	r, err := f.send(ctx, cfg, c, job, in, found)
 	if err != nil {
 		return err
 	}
@@ -101,6 +109,9 @@ func (f startFlags) check(job batch.Job) error {
 	if f.Rerun && f.ID == "" {
 		return usage("--rerun: it needs --id")
 	}
+	if f.DryRun && job.Input == "" {
+		return usage("--dry-run: it needs an INPUT to look at")
+	}
 	if f.Detach && f.Output != "" {
 		return usage("--detach: it does not wait for the results that --output asks for; starter results copies them later")
 	}
@@ -116,46 +127,63 @@ func (f startFlags) check(job batch.Job) error {
 }
 
 // checkedInput finds the input, nil where the job has none, and the workflow
-// that takes it. The rows of a batch are checked here; those of a bulk run by its
-// survey, which sends nothing before it has seen them all.
-func (f startFlags) checkedInput(ctx context.Context, a *app, cfg env.Config, store *blobstore.Store, job batch.Job) (*input, string, error) {
+// that takes it, and refuses rows that would be refused. Of an input in the store
+// that is run in bulk the rows are not read twice over the network: the survey
+// looks at all of them near the data before anything is sent.
+func (f startFlags) checkedInput(ctx context.Context, a *app, cfg env.Config, store *blobstore.Store, job batch.Job) (*input, findings, error) {
 	profile, err := profileOf(cfg, job)
 	if err != nil || job.Input == "" {
-		return nil, batch.WorkflowBatch, err
+		return nil, findings{Valid: true, Type: cmp.Or(f.Type, typeBatch)}, err
 	}
 	in, err := findInput(ctx, store, job.Input, job.InputRange)
 	if err != nil {
-		return nil, "", err
+		return nil, findings{}, err
 	}
-	if f.Type == typeBulk || f.Type == "" && (job.ValidateSingle() != nil || in.exceeds(profile.BytesLimit(profile.Mode(job)))) {
-		return &in, batch.WorkflowBulk, nil
+	kind, err := in.kind(ctx, profile, job, f.Type)
+	if err != nil {
+		return nil, findings{}, err
 	}
-	found, err := a.check(ctx, in, profile, job)
+	if kind == typeBulk && !in.local && !f.DryRun {
+		return &in, findings{Valid: true, Type: typeBulk}, nil
+	}
+	found, err := a.check(ctx, in, profile, job, kind, nil)
+	return &in, found, err
+}
+
+// accept says no to an input that would be refused.
+func (f startFlags) accept(a *app, in *input, found findings) error {
 	switch {
-	case err != nil:
-		return nil, "", err
-	case found.Bad > 0:
-		return nil, "", usage("nothing was started:\n%s", found.text(in.name))
-	case found.Excess != "" && f.Type == "":
+	case found.Valid && found.Excess != "":
 		a.say("%s: %s: it is run in bulk", in.name, found.Excess)
-		return &in, batch.WorkflowBulk, nil
+		return nil
+	case found.Valid:
+		return nil
 	case found.Excess != "":
-		return nil, "", usage("nothing was started: %s: %s. Leave --type out, or give --type bulk, to cut it into batches", in.name, found.Excess)
+		return usage("nothing was started: %s: %s. Leave --type out, or give --type bulk, to cut it into batches", in.name, found.Excess)
+	default:
+		return usage("nothing was started:\n%s%s", found.named(), found.verdict(in.name))
 	}
-	return &in, batch.WorkflowBatch, nil
+}
+
+// workflowOf is the name under which the workflow of a type is registered.
+func workflowOf(kind string) string {
+	if kind == typeBulk {
+		return batch.WorkflowBulk
+	}
+	return batch.WorkflowBatch
 }
 
 // send brings the input into the store and starts the run.
-func (f startFlags) send(ctx context.Context, cfg env.Config, c client.Client, job batch.Job, in *input, workflow string) (*batchkeeper.Run, error) {
+func (f startFlags) send(ctx context.Context, cfg env.Config, c client.Client, job batch.Job, in *input, found findings) (*batchkeeper.Run, error) {
 	base := job
 	if in != nil {
-		name, err := in.publish(ctx)
+		name, err := in.publish(ctx, found)
 		if err != nil {
 			return nil, err
 		}
 		job.Input = name
 	}
-	opts := []batchkeeper.Option{batchkeeper.WithTaskQueue(cfg.TaskQueue), batchkeeper.WithID(f.ID), batchkeeper.WithType(workflow)}
+	opts := []batchkeeper.Option{batchkeeper.WithTaskQueue(cfg.TaskQueue), batchkeeper.WithID(f.ID), batchkeeper.WithType(workflowOf(found.Type))}
 	if f.ID == "" { // named after the file, not after the hash under which it is stored
 		opts = append(opts, batchkeeper.WithID(batchkeeper.NewID(base)))
 	}

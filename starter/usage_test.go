@@ -20,11 +20,12 @@ func TestWrongUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		"nothing":               {nil, "expected one of"},
 		"unknown command":       {[]string{"walk"}, "unexpected argument walk"},
 		"unknown flag":          {[]string{"run", input, "--bogus"}, "unknown flag --bogus"},
 		"no input":              {[]string{"run"}, "give an INPUT"},
 		"no such input":         {[]string{"run", "missing.jsonl"}, "no such file here"},
+		"a budget of nan":       {[]string{"run", input, "--budget-usd", "nan"}, "budget_usd"},
+		"a set to inf":          {[]string{"set", "a", "--budget-usd", "inf"}, "budget_usd"},
 		"bulk rounds":           {[]string{"run", input, "--type", "bulk", "--rounds", "99"}, "rounds"},
 		"bulk as a batch":       {[]string{"run", input, "--type", "batch", "--rounds", "2"}, "only BulkWorkflow takes it"},
 		"type":                  {[]string{"run", input, "--type", "mixed"}, "neither batch nor bulk"},
@@ -35,7 +36,7 @@ func TestWrongUsage(t *testing.T) {
 		"duration":              {[]string{"run", input, "--stale-after", "1 day"}, "--stale-after"},
 		"create mode":           {[]string{"run", input, "--create-mode", "post"}, "create_mode"},
 		"profile":               {[]string{"run", input, "--profile", "mine"}, "--profile"},
-		"window":                {[]string{"run", input, "--completion-window", "1h"}, "--completion-window"},
+		"window":                {[]string{"run", input, "--completion-window", "1h"}, "completion_window"},
 		"inline not offered":    {[]string{"run", input, "--profile", "openai", "--create-mode", "inline"}, "no inline creation"},
 		"reserved metadata":     {[]string{"run", input, "--metadata", "phaseo_x=1"}, "reserved"},
 		"output":                {[]string{"run", input, "--output", filepath.Join(input, "dir")}, "--output"},
@@ -109,9 +110,14 @@ func TestHelp(t *testing.T) {
 	require.Equal(t, exitOK, got.code)
 	require.Contains(t, got.out, "3 completed with failures")
 	require.NotContains(t, got.out, "__complete")
+	bare := starter(t)
+	require.Equal(t, exitUsage, bare.code)
+	require.Equal(t, got.out, bare.err, "who gives no command is shown them")
+	require.Empty(t, bare.out)
 	got = starter(t, "run", "--help")
 	require.Equal(t, exitOK, got.code)
 	require.Contains(t, got.out, "--stale-after")
+	require.Contains(t, strings.Join(strings.Fields(got.out), " "), "of a bulk run auto")
 }
 
 func TestValidate(t *testing.T) {
@@ -126,6 +132,8 @@ func TestValidate(t *testing.T) {
 	got = starter(t, "validate", bad)
 	require.Equal(t, exitUsage, got.code)
 	require.Contains(t, got.out, "line 1: ")
+	require.Contains(t, got.out, "line 25: ", "every one is named")
+	require.Equal(t, 26, strings.Count(got.out, "\n"))
 	require.Contains(t, got.out, "25 of 25 rows are bad")
 
 	got = starter(t, "validate", bad, "--json")
@@ -143,18 +151,24 @@ func TestValidate(t *testing.T) {
 func TestAnInputBeyondOneBatch(t *testing.T) {
 	t.Parallel()
 	limits := write(t, `{"small":{"dialect":"phaseo","max_rows":2}}`)
-	w := newWorld()
-	w.app.lookup = func(name string) (string, bool) {
-		if name == "BATCHKEEPER_LIMITS" {
-			return limits, true
-		}
-		return lookup(name)
-	}
+	w := withLimits(limits)
 	got := launch(t.Context(), w, "run", rows(t, 3), "--profile", "small", "--type", "batch")()
 	require.Equal(t, exitUsage, got.code)
 	for _, want := range []string{"nothing was started", "3 rows", "profile small takes: 2 rows", "20905984 bytes", "--type bulk"} {
 		require.Contains(t, got.err, want)
 	}
+}
+
+// withLimits is a world with a limits file.
+func withLimits(path string) world {
+	w := newWorld()
+	w.app.lookup = func(name string) (string, bool) {
+		if name == "BATCHKEEPER_LIMITS" {
+			return path, true
+		}
+		return lookup(name)
+	}
+	return w
 }
 
 func TestCompletion(t *testing.T) {
@@ -173,6 +187,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"run", "in.jsonl", "--create-mode", ""}, "file inline auto"},
 		{[]string{"run", "--profile", "o"}, "openai"},
 		{[]string{"run", "--detach", "--ty"}, "--type"},
+		{[]string{"list", "--a"}, "--all"},
 		{[]string{"completion", ""}, "bash zsh fish"},
 		{[]string{"run", "--id", ""}, ""},
 		{[]string{"run", ""}, ""},

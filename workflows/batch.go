@@ -42,6 +42,7 @@ type run struct {
 	session  string
 	info     *workflow.Info
 	log      log.Logger
+	root     workflow.Context // which a cancellation from outside ends
 
 	state batch.State // public: the query, the result
 	book  batch.Book  // private: carried through continue-as-new with the state
@@ -72,7 +73,7 @@ var errStopped = errors.New("cancelled before there was a batch")
 func newRun(ctx workflow.Context, input json.RawMessage) *run {
 	info := workflow.GetInfo(ctx)
 	job, err := batch.ParseJob(input)
-	r := &run{job: job.WithDefaults(), parseErr: err, info: info, log: workflow.GetLogger(ctx)}
+	r := &run{job: job.WithDefaults(), parseErr: err, info: info, log: workflow.GetLogger(ctx), root: ctx}
 	if c := job.Carried; c != nil && info.ContinuedExecutionRunID != "" {
 		r.token, r.state, r.book = c.Token, c.State, c.Book
 		r.shown = visibility.Of(r.state)

@@ -34,25 +34,27 @@ type bulk struct {
 	prefix   string
 	info     *workflow.Info
 	log      log.Logger
+	root     workflow.Context // which a cancellation from outside ends
 
 	state batch.State    // public: the query, the result
 	at    *batch.Bulk    // its part of a bulk run
 	book  batch.BulkBook // private: carried through continue-as-new with the state
 	shown visibility.Attributes
 
-	busy    map[string]bool // what a goroutine has in hand, by workflow id
-	working int             // goroutines that must end before the run continues as new
-	pages   []openPage      // downstream workflows that run
-	reading bool            // where the next pages are
-	changed bool            // something happened that the loop should look at
-	closing bool
+	busy     map[string]bool // what a goroutine has in hand, by workflow id
+	working  int             // goroutines that must end before the run continues as new
+	pages    []openPage      // downstream workflows that run
+	reading  bool            // where the next pages are
+	planning bool            // what the next units are
+	changed  bool            // something happened that the loop should look at
+	closing  bool
 }
 
 func newBulk(ctx workflow.Context, input json.RawMessage) *bulk {
 	info := workflow.GetInfo(ctx)
 	job, err := batch.ParseJob(input)
 	job.CreateMode = cmp.Or(job.CreateMode, batch.CreateAuto)
-	b := &bulk{job: job.WithDefaults(), parseErr: err, info: info, log: workflow.GetLogger(ctx), busy: map[string]bool{}}
+	b := &bulk{job: job.WithDefaults(), parseErr: err, info: info, log: workflow.GetLogger(ctx), root: ctx, busy: map[string]bool{}}
 	if c := job.Carried; c != nil && c.Bulk != nil && info.ContinuedExecutionRunID != "" {
 		b.token, b.state, b.book = c.Token, c.State, *c.Bulk
 		b.shown = visibility.Of(b.state)
@@ -112,7 +114,7 @@ func (b *bulk) survey(ctx workflow.Context) error {
 			stop() // a long look at rows that nobody wants any more
 		}
 	})
-	out, err := call(ctx, longTransfer("survey "+b.job.Input, b.job.CreateTimeout.Std()), act.Survey,
+	out, err := call(ctx, longTransfer("survey "+b.job.Input, patience), act.Survey,
 		activities.SurveyInput{Job: b.job, Prefix: b.prefix})
 	switch {
 	case b.cancelRequested():
@@ -147,7 +149,7 @@ func (b *bulk) take(out activities.SurveyOutput) {
 	b.at.Counts = batch.BulkCounts{Invalid: out.Invalid, Open: b.at.Rows}
 	b.at.Rounds = cmp.Or(b.job.Rounds, batch.DefaultRounds)
 	b.at.MaxFlight = cmp.Or(b.job.MaxInFlight, out.Profile.MaxInFlight, batch.DefaultMaxInFlight)
-	b.at.Budget = b.job.BudgetUSD
+	b.at.Budget, b.at.Estimate = b.job.BudgetUSD, out.Estimate
 	b.at.Governor = batch.GovernorID(out.Account, out.Profile.Name)
 	if b.job.Downstream != nil {
 		b.at.Pages = &batch.DownstreamState{}
@@ -170,6 +172,7 @@ func (b *bulk) cancelRequested() bool { return b.state.Cancellation != nil }
 // endRound sums a round up and plans the next, where there is one.
 func (b *bulk) endRound(ctx workflow.Context) error {
 	k := &b.book
+	k.Units = nil // what a stop has left unsent
 	b.at.Past = append(b.at.Past, batch.RoundSummary{
 		Round: b.at.Round, Batches: b.at.Ended, Rows: b.at.Rows, Answered: k.RoundCounts.Answered, Again: k.RoundCounts.Open, Money: k.RoundMoney,
 	})

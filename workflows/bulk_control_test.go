@@ -25,10 +25,10 @@ func TestBulkBudget(t *testing.T) {
 // With a price in the profile nothing needs to be tried.
 func TestBulkBudgetByPrice(t *testing.T) {
 	f := newFloor(t, 9)
-	f.profile.InputUSDPerMillion = 1
-	e := f.runBulk(`{"input":"in.jsonl","max_in_flight":3,"budget_usd":10}`)
-	require.Equal(t, batch.OutcomeCompleted, e.Outcome)
-	require.Equal(t, 3, f.most)
+	f.profile.InputUSDPerMillion, f.tokens = 1, 2_000_000
+	e := f.runBulk(`{"input":"in.jsonl","max_in_flight":3,"budget_usd":4.5}`)
+	require.Equal(t, 2, f.most, "two of 2 USD each may be live at a time")
+	require.Equal(t, batch.OutcomeCompleted, e.Outcome, "they cost 0.1 USD in the end, and make room for the next")
 }
 
 func TestBulkBudgetIsRaised(t *testing.T) {
@@ -136,7 +136,7 @@ func TestBulkCancelTellsEveryBatch(t *testing.T) {
 		require.Error(t, late.err)
 	}
 	require.Len(t, f.begun, 3)
-	require.Equal(t, &batch.CancelSummary{Cancelled: 3, NotSent: 6}, e.Bulk.Cancelled)
+	require.Equal(t, &batch.CancelSummary{Told: 3, Cancelled: 3, NotSent: 6}, e.Bulk.Cancelled)
 	require.Equal(t, "somebody", e.Cancellation.RequestedBy)
 }
 

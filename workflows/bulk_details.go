@@ -24,10 +24,11 @@ func bulkDetails(s batch.State) string {
 	}
 	if s.Input != nil {
 		row("Input", "%d rows, %d bytes, %d shards", s.Input.Rows, s.Input.Bytes, at.Shards)
-		row("Round", "%d of %d: %d of %d batches ended", at.Round, at.Rounds, at.Ended, at.Units)
+		row("Round", "%s", at.RoundText())
 		c := at.Counts
 		row("Rows", "%d answered, %d failed, %d invalid, %d cancelled, %d open", c.Answered, c.Failed(), c.Invalid, c.Cancelled, c.Open)
-		row("Money", "%.4f USD, %d tokens", at.Money.USD(), at.Money.TotalTokens)
+		row("Money", "%s", at.Spend())
+		row("Governor", "%s", code(at.Governor))
 	}
 	bulkTroubles(s, row)
 	for _, c := range at.Causes {
@@ -43,7 +44,7 @@ func bulkDetails(s batch.State) string {
 // bulkTroubles are the rows that most runs do not have.
 func bulkTroubles(s batch.State, row func(name, format string, args ...any)) {
 	if s.Bulk.Budget > 0 {
-		row("Budget", "%.2f USD", s.Bulk.Budget)
+		row("Budget", "%s", batch.USD(s.Bulk.Budget))
 	}
 	if s.Bulk.Paused != "" {
 		row("Paused", "**%s**", s.Bulk.Paused)
@@ -51,8 +52,11 @@ func bulkTroubles(s batch.State, row func(name, format string, args ...any)) {
 	if c := s.Cancellation; c != nil {
 		row("Cancel", "requested by %s: %s · %s", c.RequestedBy, c.Reason, c.Result)
 	}
+	if c := s.Bulk.Cancelled; c != nil {
+		row("Cancelled", "%s", c)
+	}
 	if p := s.Bulk.Pages; p != nil {
-		row("Downstream", "%d pages started, %d running, %d completed, %d failed", p.Started, p.Running, p.Completed, p.Failed)
+		row("Pages", "%s", p)
 	}
 	if s.Problem != "" {
 		row("Problem", "%s", s.Problem)

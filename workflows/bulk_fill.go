@@ -9,34 +9,24 @@ import (
 	"batchkeeper/batch"
 )
 
-// fill begins units while there is room in the window and nothing holds them back.
-func (b *bulk) fill(ctx workflow.Context) error {
+// fill takes units into the window while there is room in it.
+func (b *bulk) fill(ctx workflow.Context) {
 	for len(b.book.Units) < b.at.MaxFlight && b.mayBegin() {
 		if len(b.book.Queue) == 0 {
-			if b.book.Cursor >= b.book.PlanSize {
-				return nil
-			}
-			if err := b.readPlan(ctx); err != nil {
-				return err
-			}
-			continue
+			b.readAhead(ctx)
+			return
 		}
 		u := b.book.Queue[0]
+		b.book.Queue = b.book.Queue[1:]
 		if u.Rows == 0 { // a shard of bad rows alone: nothing to send
-			b.book.Queue = b.book.Queue[1:]
 			b.at.Ended++
 			continue
 		}
-		if !b.affordable(u) {
-			return nil
-		}
-		b.book.Queue = b.book.Queue[1:]
 		b.book.Units = append(b.book.Units, batch.OpenUnit{
 			Unit: u, Stage: batch.UnitDeferred, Try: 1, Since: workflow.Now(ctx),
 			WorkflowID: batch.ChildID(b.info.WorkflowExecution.ID, b.at.Round, u.Number, 1),
 		})
 	}
-	return nil
 }
 
 // maxPageBacklog is how many settled units may wait for the downstream: what is
@@ -48,42 +38,79 @@ func (b *bulk) mayBegin() bool {
 	return !b.stopped() && b.at.Paused == "" && len(b.book.PageQueue) < maxPageBacklog
 }
 
-// affordable tells whether a unit fits the budget. While what a batch costs is
-// not known, one is tried alone.
-func (b *bulk) affordable(next batch.Unit) bool {
-	if b.at.Budget <= 0 {
-		return true
+// mayAsk tells whether a unit may ask for capacity: there is room in the window,
+// which may have been made smaller, and money.
+func (b *bulk) mayAsk(u batch.OpenUnit) bool {
+	begun := 0
+	for _, other := range b.book.Units {
+		if b.begun(other) {
+			begun++
+		}
 	}
-	cost, known := b.hold(next)
-	held := int64(0)
-	for _, u := range b.book.Units {
-		more, _ := b.hold(u.Unit)
-		held += more
+	if begun >= b.at.MaxFlight {
+		return false
 	}
-	alone := len(b.book.Units) == 0
-	if batch.WithinBudget(b.at.Budget, b.at.Money, held, cost) && (known || alone) {
-		return true
-	}
-	if alone { // what was held has been settled: it stays unaffordable
+	verdict := b.afford(u)
+	if verdict == batch.Unaffordable {
 		b.book.BudgetReached = true
 		b.state.Problem = fmt.Sprintf("budget_usd %.4f: %.4f spent, the next batch would exceed it", b.at.Budget, b.at.Money.USD())
+		b.changed = true
 	}
-	return false
+	return verdict == batch.Affordable
+}
+
+// begun tells that a unit has at least asked for capacity.
+func (b *bulk) begun(u batch.OpenUnit) bool {
+	return u.Stage != batch.UnitDeferred || b.busy[u.WorkflowID]
+}
+
+// afford tells whether a unit fits the budget beside those that are under way,
+// and those that have asked: once it may be sent, only those before it.
+func (b *bulk) afford(u batch.OpenUnit) batch.Affordability {
+	held, alone := int64(0), true
+	for _, other := range b.book.Units {
+		sent := other.Stage == batch.UnitRunning || other.Stage == batch.UnitEnded
+		before := b.begun(other) && (u.Stage == batch.UnitDeferred || other.Number < u.Number)
+		if other.Number == u.Number || !sent && !before {
+			continue
+		}
+		more, _ := b.hold(other.Unit)
+		held, alone = held+more, false
+	}
+	cost, known := b.hold(u.Unit)
+	return batch.Afford(b.at.Budget, b.at.Money.CostNanos+b.at.AtRiskNanos, held, cost, known, alone)
 }
 
 func (b *bulk) hold(u batch.Unit) (int64, bool) {
 	return batch.Hold(b.book.Profile.Prices, u, b.at.Money, b.book.RowsSpent)
 }
 
-func (b *bulk) readPlan(ctx workflow.Context) error {
-	out, err := call(ctx, quickRead(fmt.Sprintf("read the plan of round %d", b.at.Round)), act.ReadPlan,
-		activities.ReadPlanInput{Prefix: b.prefix, Round: b.at.Round, Offset: b.book.Cursor, Count: readAhead})
+// readAhead reads the next part of the plan beside everything else: while the
+// store is away, what is live must still be heard.
+func (b *bulk) readAhead(ctx workflow.Context) {
+	if b.planning || b.book.Cursor >= b.book.PlanSize {
+		return
+	}
+	b.planning = true
+	b.working++
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		b.readPlan(ctx)
+		b.planning = false
+		b.working--
+		b.changed = true
+	})
+}
+
+func (b *bulk) readPlan(ctx workflow.Context) {
+	what := fmt.Sprintf("read the plan of round %d", b.at.Round)
+	out, err := call(ctx, longTransfer(what, patience), act.ReadPlan,
+		activities.ReadPlanInput{Prefix: b.prefix, Round: b.at.Round, Offset: b.book.Cursor, Count: unitsAtATime})
 	if err != nil {
-		return end(batch.OutcomeResultsUnavailable, fmt.Sprintf("read the plan of round %d: %s", b.at.Round, reason(err)))
+		b.breakOff(what, err)
+		return
 	}
 	b.book.Queue, b.book.Cursor = append(b.book.Queue, out.Units...), out.Next
 	if len(out.Units) == 0 {
 		b.book.Cursor = b.book.PlanSize
 	}
-	return nil
 }

@@ -77,6 +77,7 @@ func (b *bulk) endMessage() string {
 // show makes the state visible: search attributes where they changed, and the
 // current details, which cost no event.
 func (b *bulk) show(ctx workflow.Context) {
+	b.state.LifecycleStatus = batch.BulkLifecycle(b.state.Stage, b.state.Outcome)
 	now := visibility.Of(b.state)
 	if updates := now.Updates(b.shown); len(updates) > 0 {
 		if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {

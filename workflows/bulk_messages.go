@@ -45,7 +45,7 @@ func (b *bulk) listen(ctx workflow.Context) error {
 	workflow.Go(detached, b.hearSignals)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		ctx.Done().Receive(ctx, nil)
-		b.requestCancel(ctx, batch.CancelRequest{RequestedBy: "temporal", Reason: "the workflow was cancelled"})
+		b.requestCancel(ctx, cancelledFromOutside)
 	})
 	return err
 }
@@ -72,9 +72,12 @@ func (b *bulk) hearSignals(ctx workflow.Context) {
 	}
 }
 
-// drain takes the signals that are already here: those left behind at a
-// continue-as-new would be lost.
+// drain takes what is already here, a cancellation from outside included: what is
+// left behind at a continue-as-new would be lost.
 func (b *bulk) drain(ctx workflow.Context) {
+	if b.root.Err() != nil {
+		b.requestCancel(ctx, cancelledFromOutside)
+	}
 	for f := (batch.Finished{}); workflow.GetSignalChannel(ctx, batch.SignalFinished).ReceiveAsync(&f); f = (batch.Finished{}) {
 		b.hear(f)
 	}
@@ -86,19 +89,19 @@ func (b *bulk) drain(ctx workflow.Context) {
 	}
 }
 
-// granted takes a lease. One for a unit that wants none any more is given back
-// by the governor's own reaping: its holder never appears.
+// granted takes a lease that is waited for. One of an ask that is over was given
+// back with it; one for a unit that is gone is given back now.
 func (b *bulk) granted(ctx workflow.Context, g batch.LeaseGranted) {
 	u := b.byID(g.Holder)
 	switch {
 	case u == nil:
 		b.working++ // it has nothing else to end with
 		workflow.Go(detach(ctx), func(ctx workflow.Context) {
-			b.returnLease(ctx, g.Holder)
+			b.returnLease(ctx, g.Holder, g.Ask)
 			b.working--
 			b.changed = true
 		})
-	case u.Stage == batch.UnitWaiting || u.Stage == batch.UnitDeferred:
+	case u.Stage == batch.UnitWaiting && u.Ask == g.Ask:
 		u.Stage, u.Problem, b.changed = batch.UnitGranted, "", true
 	}
 }
@@ -136,10 +139,11 @@ func (b *bulk) onCancel(ctx workflow.Context, req batch.CancelRequest) (batch.St
 	return b.view(), err
 }
 
-// allTold tells that every live batch knows of the request to cancel.
+// allTold tells that every live batch knows of the request to cancel. What is not
+// live yet is not sent any more.
 func (b *bulk) allTold() bool {
 	for _, u := range b.book.Units {
-		if u.Stage != batch.UnitEnded && !u.Told {
+		if u.Stage == batch.UnitRunning && !u.Told {
 			return false
 		}
 	}

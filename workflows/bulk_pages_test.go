@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func (f *floor) pages(each int, takes time.Duration) *[]batch.Page {
 	happy := f.settle
 	f.settle = func(in activities.SettleUnitInput) (activities.SettleUnitOutput, error) {
 		out, err := happy(in)
-		out.Pages = each
+		out.Pages, out.BatchID = each, fmt.Sprintf("batch_%d", in.Unit.Number)
 		return out, err
 	}
 	f.env.OnActivity("ReadPages", mock.Anything, mock.Anything).Return(
@@ -32,7 +33,7 @@ func (f *floor) pages(each int, takes time.Duration) *[]batch.Page {
 	return &f.read
 }
 
-const pagedJob = `{"input":"in.jsonl","max_in_flight":3,"downstream":{"workflow":"Ingest","max_parallel":2}}`
+const pagedJob = `{"input":"in.jsonl","max_in_flight":3,"downstream":{"workflow":"Ingest","task_queue":"ingest","max_parallel":2}}`
 
 func TestBulkPages(t *testing.T) {
 	f := newFloor(t, 4)
@@ -43,6 +44,7 @@ func TestBulkPages(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range *read {
 		require.EqualValues(t, p.Number, p.Offset)
+		require.Equal(t, fmt.Sprintf("batch_%d", p.Unit), p.BatchID)
 		seen[p.Key+string(rune(p.Number))] = true
 	}
 	require.Len(t, seen, 20)
@@ -73,4 +75,23 @@ func TestBulkPagesContinueAsNew(t *testing.T) {
 	require.Equal(t, batch.OutcomeCompleted, e.Outcome)
 	require.Equal(t, 5, first+len(*rest))
 	require.Equal(t, 5, e.Bulk.Pages.Completed)
+}
+
+// A page that does not stop holds a cancelled run no longer than cancel_grace.
+func TestBulkPageThatDoesNotStop(t *testing.T) {
+	f := newFloor(t, 1)
+	f.pages(3, 100*time.Hour)
+	f.pageDeaf = true
+	f.at(10*time.Hour, func() { f.update(batch.UpdateCancel, bulkCancel) })
+	began, happy := f.env.Now(), f.publish
+	var took time.Duration
+	f.publish = func(in activities.PublishShardsInput) (activities.PublishShardsOutput, error) {
+		took = f.env.Now().Sub(began)
+		return happy(in)
+	}
+	e := f.runBulk(pagedJob)
+	require.Equal(t, 2, e.Bulk.Pages.Unconfirmed)
+	require.Equal(t, 1, e.Bulk.Pages.NotRun)
+	require.Len(t, e.Bulk.Pages.Failures, 2, "they are named")
+	require.Equal(t, 10*time.Hour+batch.DefaultCancelGrace, took.Round(time.Minute))
 }

@@ -76,7 +76,7 @@ func (b *bulk) manifest(ctx workflow.Context) error {
 			Manifest: batch.Manifest{
 				WorkflowID: b.info.WorkflowExecution.ID, RunID: b.token, SessionID: b.state.SessionID, Outcome: outcome,
 				Input: batch.ManifestInput{Source: b.job.Input, SHA256: b.state.Input.SHA256},
-				Bulk:  &batch.ManifestBulk{Shards: b.at.Shards, Rounds: b.at.Past, Money: b.at.Money, Causes: b.at.Causes},
+				Bulk:  &batch.ManifestBulk{Shards: b.at.Shards, Rounds: b.at.Past, Money: b.at.Money, Causes: b.at.Causes, Downstream: b.at.Pages},
 			},
 		})
 	if err != nil {

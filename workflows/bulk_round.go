@@ -15,14 +15,17 @@ const (
 	checkEvery = 5 * time.Minute
 	// askAgainEvery is how often a unit that waits for capacity says so again: a
 	// governor that was terminated has forgotten it.
-	askAgainEvery = time.Hour
-	// readAhead is how many units of the plan are read at a time.
-	readAhead = 50
+	askAgainEvery = 15 * time.Minute
+	// unitsAtATime is how many units of the plan are read at a time.
+	unitsAtATime = 50
 	// maxWorking bounds the short steps of units at a time.
 	maxWorking = 10
 	// longHistory is how many events make a run continue as new, however many more
 	// the server would take: each worker that takes the run over reads them all.
 	longHistory = 2000
+	// pagedHistory is how long the history may grow while a renewal waits for
+	// downstream workflows.
+	pagedHistory = 10_000
 )
 
 // round keeps the window full until every unit of the round has ended.
@@ -31,11 +34,13 @@ func (b *bulk) round(ctx workflow.Context) error {
 		b.changed = false
 		b.drain(ctx)
 		renew := b.renewDue(ctx)
-		if !renew {
-			if err := b.fill(ctx); err != nil {
-				return err
-			}
+		b.passCancelOn(ctx)
+		if !renew || b.pagesHold(ctx) {
+			b.fill(ctx)
 			b.advance(ctx)
+		}
+		if !renew {
+			b.advancePages(ctx)
 		}
 		b.show(ctx)
 		switch {
@@ -43,7 +48,7 @@ func (b *bulk) round(ctx workflow.Context) error {
 			return end(batch.OutcomeResultsUnavailable, b.book.Broken)
 		case b.roundOver():
 			return nil
-		case renew && b.working == 0:
+		case renew && b.idle():
 			return b.continueAsNew(ctx)
 		}
 		if err := b.rest(ctx); err != nil {
@@ -60,9 +65,22 @@ func (b *bulk) renewDue(ctx workflow.Context) bool {
 	return (info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > longHistory) && workflow.AllHandlersFinished(ctx)
 }
 
-// roundOver tells that nothing of the round is under way or still to be begun.
+// pagesHold tells that batches may go on although a renewal is due: it waits for
+// downstream workflows, which may take long, and no more of them are started.
+func (b *bulk) pagesHold(ctx workflow.Context) bool {
+	return len(b.pages) > 0 && workflow.GetInfo(ctx).GetCurrentHistoryLength() < pagedHistory
+}
+
+// roundOver tells that nothing of the round is under way, nor still to be begun.
 func (b *bulk) roundOver() bool {
-	return len(b.book.Units) == 0 && b.working == len(b.pages) && (b.stopped() || b.planDone())
+	switch {
+	case b.working > 0:
+		return false
+	case b.stopped():
+		return !slices.ContainsFunc(b.book.Units, func(u batch.OpenUnit) bool { return u.Stage != batch.UnitDeferred })
+	default:
+		return len(b.book.Units) == 0 && b.planDone()
+	}
 }
 
 func (b *bulk) planDone() bool { return len(b.book.Queue) == 0 && b.book.Cursor >= b.book.PlanSize }
@@ -73,7 +91,7 @@ func (b *bulk) rest(ctx workflow.Context) error {
 	now := workflow.Now(ctx)
 	until, what := b.book.CheckAt, "look for batches whose end was not heard"
 	for _, u := range b.book.Units {
-		asks := u.Stage == batch.UnitDeferred && b.at.Paused == "" || u.Stage == batch.UnitWaiting
+		asks := u.Stage == batch.UnitDeferred && !b.held() || u.Stage == batch.UnitWaiting
 		if asks && u.NotBefore.After(now) && u.NotBefore.Before(until) {
 			until, what = u.NotBefore, "ask for capacity again"
 		}
@@ -95,49 +113,56 @@ func (b *bulk) rest(ctx workflow.Context) error {
 	return nil
 }
 
+// passCancelOn tells the live batches, and the pages that run, of a request to
+// cancel, whatever else is in hand.
+func (b *bulk) passCancelOn(ctx workflow.Context) {
+	if !b.cancelRequested() {
+		return
+	}
+	for _, u := range slices.Clone(b.book.Units) {
+		if u.Stage == batch.UnitRunning && !u.Told && !b.busy[u.WorkflowID] {
+			b.begin(ctx, u, b.tellCancel)
+		}
+	}
+	b.cancelPages()
+}
+
 // advance gives each unit that can go on to a goroutine of its own.
 func (b *bulk) advance(ctx workflow.Context) {
 	now := workflow.Now(ctx)
 	for _, u := range slices.Clone(b.book.Units) {
-		if b.busy[u.WorkflowID] || len(b.busy) >= maxWorking {
+		if b.busy[u.WorkflowID] {
 			continue
 		}
-		if step := b.next(now, u); step != nil {
+		if u.Stage == batch.UnitWaiting && b.held() || u.Stage == batch.UnitGranted && (b.held() || b.afford(u) != batch.Affordable) {
+			b.begin(ctx, u, b.yield)
+			continue
+		}
+		if step := b.next(now, u); step != nil && len(b.busy) < maxWorking {
 			b.begin(ctx, u, step)
 		}
 	}
-	b.advancePages(ctx)
 }
 
-// next is what a unit can do now; nil: nothing.
+// held tells that no batch is started now.
+func (b *bulk) held() bool { return b.stopped() || b.at.Paused != "" }
+
+// next is what a unit that is not held back can do now; nil: nothing.
 func (b *bulk) next(now time.Time, u batch.OpenUnit) func(workflow.Context, batch.OpenUnit) {
-	held := b.stopped() || b.at.Paused != ""
 	switch u.Stage {
 	case batch.UnitDeferred:
-		switch {
-		case b.stopped():
-			b.drop(u.Number) // it was never sent, and holds nothing
-		case !held && !now.Before(u.NotBefore):
+		if !b.held() && !now.Before(u.NotBefore) && b.mayAsk(u) {
 			return b.ask
 		}
 	case batch.UnitWaiting:
-		switch {
-		case held:
-			return b.yield
-		case !now.Before(u.NotBefore):
+		if !now.Before(u.NotBefore) {
 			return b.ask
 		}
 	case batch.UnitGranted:
-		if held {
-			return b.yield
-		}
 		return b.send
-	case batch.UnitRunning:
-		if b.cancelRequested() && !u.Told {
-			return b.tellCancel
-		}
 	case batch.UnitEnded:
 		return b.settle
+	case batch.UnitRunning:
 	}
 	return nil
 }
@@ -179,9 +204,9 @@ func (b *bulk) drop(number int) {
 	b.changed = true
 }
 
-// continueAsNew hands the whole memory to a fresh history. The batches and the
-// pages that are open go on: they are abandoned to themselves on purpose, and
-// their ends are heard by the next run.
+// continueAsNew hands the whole memory to a fresh history. The batches that are
+// open go on: they are abandoned to themselves on purpose, and their ends are
+// heard by the next run.
 func (b *bulk) continueAsNew(ctx workflow.Context) error {
 	b.drain(ctx)
 	next := b.job

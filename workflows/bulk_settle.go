@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"slices"
+
 	"go.temporal.io/sdk/workflow"
 
 	"batchkeeper/activities"
@@ -11,7 +13,7 @@ import (
 // no room for it.
 func (b *bulk) settle(ctx workflow.Context, u batch.OpenUnit) {
 	f := *u.Finished
-	if code, refused := noRoom(f); refused && u.Try < batch.MaxUnitTries && !b.stopped() {
+	if code, refused := noRoom(f); refused && !b.stopped() {
 		b.refused(ctx, u, code)
 		return
 	}
@@ -19,7 +21,7 @@ func (b *bulk) settle(ctx workflow.Context, u batch.OpenUnit) {
 		Prefix: b.prefix, Round: b.at.Round, Unit: u.Unit, Try: u.Try, Input: b.job.Input, Finished: f,
 		CancelRequested: b.cancelRequested(), Prices: b.book.Profile.Prices, RowsPerPage: b.rowsPerPage(),
 	})
-	b.returnLease(ctx, u.WorkflowID)
+	b.returnLease(ctx, u.WorkflowID, u.Ask)
 	if err != nil {
 		b.breakOff("settle "+u.WorkflowID, err)
 		b.drop(u.Number)
@@ -28,7 +30,9 @@ func (b *bulk) settle(ctx workflow.Context, u batch.OpenUnit) {
 	b.count(u, out)
 	b.trip()
 	if out.Pages > 0 {
-		b.book.PageQueue = append(b.book.PageQueue, batch.UnitPages{Round: b.at.Round, Unit: u.Number, Try: u.Try, Next: 1, Count: out.Pages})
+		b.book.PageQueue = append(b.book.PageQueue, batch.UnitPages{
+			Round: b.at.Round, Unit: u.Number, Try: u.Try, BatchID: out.BatchID, Next: 1, Count: out.Pages,
+		})
 	}
 	b.drop(u.Number)
 }
@@ -62,8 +66,12 @@ func (b *bulk) count(u batch.OpenUnit, out activities.SettleUnitOutput) {
 	k.RoundCauses = batch.AddCauses(k.RoundCauses, out.Causes, shownCauses)
 	b.at.Causes = batch.AddCauses(b.at.Causes, out.Causes, shownCauses)
 	b.at.Money = b.at.Money.Plus(out.Money)
-	if out.Money.TotalTokens > 0 {
+	switch {
+	case out.Money.TotalTokens > 0:
 		k.RowsSpent += u.Rows
+	case batch.MayBePaid(out.Outcome):
+		may, _ := b.hold(u.Unit)
+		b.at.AtRiskNanos += may
 	}
 	b.at.Counts = b.at.Counts.Plus(out.Counts)
 	b.at.Counts.Open -= u.Rows
@@ -80,10 +88,14 @@ func (b *bulk) count(u batch.OpenUnit, out activities.SettleUnitOutput) {
 	b.state.Progress = b.percent()
 }
 
-// trip pauses the run where one permanent cause takes too many rows.
+// trip pauses the run where one permanent cause takes too many rows, while there
+// is something to hold back.
 func (b *bulk) trip() {
 	k := &b.book
-	if b.at.Paused != "" || b.stopped() || b.planDone() {
+	unsent := slices.ContainsFunc(k.Units, func(u batch.OpenUnit) bool {
+		return u.Stage == batch.UnitDeferred || u.Stage == batch.UnitWaiting || u.Stage == batch.UnitGranted
+	})
+	if b.held() || b.planDone() && !unsent {
 		return
 	}
 	if reason, cause := batch.Breaker(k.RoundCounts.Sum(), k.RoundCauses, k.Passed); reason != "" {

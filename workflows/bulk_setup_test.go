@@ -39,13 +39,17 @@ type floor struct {
 	profile batch.Profile
 	empty   map[int]bool // shards of bad rows alone
 
-	grants  bool                                                                        // leases are granted at once
-	takes   func(id string) time.Duration                                               // how long a batch takes
-	says    func(id string) batch.Finished                                              // how it ends
-	lost    map[string]bool                                                             // batches whose notice never arrives
-	prepare func(activities.PrepareInput) (activities.PrepareOutput, error)             // what is known of a unit
-	settle  func(activities.SettleUnitInput) (activities.SettleUnitOutput, error)       // what became of its rows
-	publish func(activities.PublishShardsInput) (activities.PublishShardsOutput, error) // where they ended up
+	slow       func(step string) time.Duration                                             // how long an activity takes
+	readFails  func(activities.ReadPlanInput) bool                                         // the store is away
+	tokens     int64                                                                       // of a unit, estimated
+	noGovernor bool                                                                        // it was terminated
+	grants     bool                                                                        // leases are granted at once
+	takes      func(id string) time.Duration                                               // how long a batch takes
+	says       func(id string) batch.Finished                                              // how it ends
+	lost       map[string]bool                                                             // batches whose notice never arrives
+	prepare    func(activities.PrepareInput) (activities.PrepareOutput, error)             // what is known of a unit
+	settle     func(activities.SettleUnitInput) (activities.SettleUnitOutput, error)       // what became of its rows
+	publish    func(activities.PublishShardsInput) (activities.PublishShardsOutput, error) // where they ended up
 
 	begun, ended []string // batches, in order
 	most         int      // of them at a time
@@ -57,6 +61,7 @@ type floor struct {
 	total        batch.BulkCounts
 	read         []batch.Page // pages taken in downstream
 	pageTakes    time.Duration
+	pageDeaf     bool // to a cancel
 }
 
 // registry plays the batches instead of running them.
@@ -86,6 +91,9 @@ func newFloor(t *testing.T, shards int) *floor {
 	workflows.Register(registry{env, f.playBatch}, activities.New(activities.Options{}))
 	env.RegisterWorkflowWithOptions(func(ctx workflow.Context, p batch.Page) error {
 		f.note(func() { f.read = append(f.read, p) })
+		if f.pageDeaf {
+			ctx, _ = workflow.NewDisconnectedContext(ctx)
+		}
 		return workflow.Sleep(ctx, f.pageTakes)
 	}, workflow.RegisterOptions{Name: "Ingest"})
 	f.script()
@@ -123,6 +131,11 @@ func playOn[In, Out any](f *floor, name string, script func(In) (Out, error)) {
 		defer f.mu.Unlock()
 		f.calls = append(f.calls, name)
 		return script(in)
+	}).AfterFn(func() time.Duration {
+		if f.slow == nil {
+			return 0
+		}
+		return f.slow(name)
 	}).Maybe()
 }
 
@@ -137,7 +150,7 @@ func (f *floor) plays() {
 	playOn(f, "AskGovernor", func(in activities.AskGovernorInput) (activities.AskGovernorOutput, error) {
 		f.asked = append(f.asked, in.Request.Holder)
 		if f.grants {
-			f.env.SignalWorkflow(batch.SignalLeaseGranted, batch.LeaseGranted{Holder: in.Request.Holder})
+			f.env.SignalWorkflow(batch.SignalLeaseGranted, batch.LeaseGranted{Holder: in.Request.Holder, Ask: in.Request.Ask})
 		}
 		return activities.AskGovernorOutput{}, nil
 	})
@@ -164,13 +177,16 @@ func (f *floor) plays() {
 
 // readPlan knows a plan whose offsets are the numbers of its units.
 func (f *floor) readPlan(in activities.ReadPlanInput) (activities.ReadPlanOutput, error) {
+	if f.readFails != nil && f.readFails(in) {
+		return activities.ReadPlanOutput{}, errors.New("the store is away")
+	}
 	units := f.shards
 	if in.Round > 1 {
 		units = f.planned
 	}
 	out := activities.ReadPlanOutput{Next: min(in.Offset+int64(in.Count), int64(units))}
 	for n := int(in.Offset) + 1; n <= int(out.Next); n++ {
-		u := batch.Unit{Number: n, Rows: shardRows, Shard: &batch.Shard{Number: n, Rows: shardRows}}
+		u := batch.Unit{Number: n, Rows: shardRows, Tokens: f.tokens, Shard: &batch.Shard{Number: n, Rows: shardRows}}
 		if f.empty[n] {
 			u.Rows = 0
 		}
@@ -196,6 +212,9 @@ func (f *floor) lookForEnds(in activities.EndsInput) (activities.EndsOutput, err
 func (f *floor) hearSignal(_, id, _, name string, arg any) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.noGovernor && strings.HasPrefix(id, "governor~") {
+		return errors.New("unknown external workflow")
+	}
 	switch a := arg.(type) {
 	case batch.LeaseRelease:
 		f.signals = append(f.signals, name+" "+a.Holder)

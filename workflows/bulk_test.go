@@ -99,7 +99,7 @@ func TestBulkFindsALostNotice(t *testing.T) {
 func TestBulkAsksAgain(t *testing.T) {
 	f := newFloor(t, 1)
 	f.grants = false
-	f.at(30*time.Minute, func() { f.note(func() { f.grants = true }) })
+	f.at(10*time.Minute, func() { f.note(func() { f.grants = true }) })
 	e := f.runBulk(bulkJob)
 	require.Equal(t, batch.OutcomeCompleted, e.Outcome)
 	require.Equal(t, []string{child(1, 1), child(1, 1)}, f.asked)

@@ -17,18 +17,27 @@ const foreignWait = time.Minute
 
 // ask asks the governor for a lease; the answer comes as a signal.
 func (b *bulk) ask(ctx workflow.Context, u batch.OpenUnit) {
-	req := batch.LeaseRequest{RunID: b.info.WorkflowExecution.ID, Holder: u.WorkflowID, Tokens: u.Tokens}
+	if u.Stage == batch.UnitDeferred {
+		u.Ask++
+		b.unit(u.Number).Ask = u.Ask
+	}
+	req := batch.LeaseRequest{RunID: b.info.WorkflowExecution.ID, Holder: u.WorkflowID, Ask: u.Ask, Tokens: u.Tokens}
 	if b.book.Mode != batch.CreateInline {
 		req.Uploads, req.UploadBytes = 1, u.Bytes
 	}
 	// Waiting before the call, since the answer may be quicker than its end.
 	b.unit(u.Number).NotBefore = workflow.Now(ctx).Add(askAgainEvery)
 	b.stage(u.Number, batch.UnitWaiting, "")
-	_, err := call(ctx, quickRead("ask for capacity for "+u.WorkflowID), act.AskGovernor, activities.AskGovernorInput{
+	out, err := call(ctx, quickRead("ask for capacity for "+u.WorkflowID), act.AskGovernor, activities.AskGovernorInput{
 		Account: b.book.Account, Profile: b.book.Profile.Name, Capacity: b.book.Profile.Capacity(), Request: req,
 	})
-	if open := b.unit(u.Number); err != nil && open.Stage == batch.UnitWaiting {
+	open := b.unit(u.Number)
+	switch {
+	case open == nil || open.Stage != batch.UnitWaiting: // the answer was quicker
+	case err != nil:
 		b.putOff(ctx, u.Number, foreignWait, "ask for capacity: "+reason(err))
+	default:
+		open.Problem = out.Waiting
 	}
 }
 
@@ -36,16 +45,26 @@ func (b *bulk) ask(ctx workflow.Context, u batch.OpenUnit) {
 func (b *bulk) yield(ctx workflow.Context, u batch.OpenUnit) {
 	b.stage(u.Number, batch.UnitDeferred, "")
 	b.unit(u.Number).NotBefore = workflow.Now(ctx)
-	b.returnLease(ctx, u.WorkflowID)
+	b.returnLease(ctx, u.WorkflowID, u.Ask)
 }
 
-// returnLease tells the governor that a unit needs its capacity no more. A
-// governor that is gone has nothing to return to.
-func (b *bulk) returnLease(ctx workflow.Context, holder string) {
-	err := workflow.SignalExternalWorkflow(ctx, b.at.Governor, "", batch.SignalRelease, batch.LeaseRelease{Holder: holder}).Get(ctx, nil)
-	if err != nil {
-		b.log.Info("return a lease", "governor", b.at.Governor, "holder", holder, "error", err)
+// returnLease tells the governor that a unit needs its capacity no more. One that
+// is gone has nothing to return to, and has forgotten who waits.
+func (b *bulk) returnLease(ctx workflow.Context, holder string, ask int) {
+	if b.at.Governor == "" { // a notice of before this run was reset
+		return
 	}
+	err := workflow.SignalExternalWorkflow(ctx, b.at.Governor, "", batch.SignalRelease, batch.LeaseRelease{Holder: holder, Ask: ask}).Get(ctx, nil)
+	if err == nil {
+		return
+	}
+	b.log.Info("return a lease", "governor", b.at.Governor, "holder", holder, "error", err)
+	for i := range b.book.Units {
+		if b.book.Units[i].Stage == batch.UnitWaiting {
+			b.book.Units[i].NotBefore = workflow.Now(ctx)
+		}
+	}
+	b.changed = true
 }
 
 // send starts the batch of a unit, unless it was started before.
@@ -55,7 +74,7 @@ func (b *bulk) send(ctx workflow.Context, u batch.OpenUnit) {
 	})
 	switch {
 	case err != nil:
-		b.returnLease(ctx, u.WorkflowID)
+		b.returnLease(ctx, u.WorkflowID, u.Ask)
 		b.hear(batch.Finished{WorkflowID: u.WorkflowID, Outcome: batch.OutcomeRejected, Failure: &batch.Failure{
 			Type: batch.KindBatchRejected, Message: "prepare: " + reason(err),
 		}})
@@ -117,8 +136,9 @@ func (b *bulk) tellCancel(ctx workflow.Context, u batch.OpenUnit) {
 	c := b.state.Cancellation
 	err := workflow.SignalExternalWorkflow(ctx, u.WorkflowID, "", batch.SignalCancel,
 		batch.CancelRequest{Reason: c.Reason, RequestedBy: c.RequestedBy}).Get(ctx, nil)
-	if open := b.unit(u.Number); open != nil {
+	if open := b.unit(u.Number); open != nil && !open.Told {
 		open.Told = true
+		b.at.Cancelled.Told++
 	}
 	if err != nil { // it has ended: its notification is here, or is looked for
 		b.book.CheckAt = workflow.Now(ctx).Add(5 * time.Second)
@@ -138,10 +158,11 @@ func (b *bulk) hear(f batch.Finished) {
 // retry gives a unit back what it holds and asks again later, under a new id: a
 // lease is for one batch.
 func (b *bulk) retry(ctx workflow.Context, u batch.OpenUnit, wait time.Duration, problem string) {
-	b.returnLease(ctx, u.WorkflowID)
+	b.returnLease(ctx, u.WorkflowID, u.Ask)
 	b.putOff(ctx, u.Number, wait, problem)
 	if open := b.unit(u.Number); open != nil {
 		open.Try++
+		open.Ask = 0
 		open.Finished = nil
 		open.WorkflowID = batch.ChildID(b.info.WorkflowExecution.ID, b.at.Round, u.Number, open.Try)
 	}

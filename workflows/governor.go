@@ -93,7 +93,7 @@ func (g *governor) tell(ctx workflow.Context) (ok bool) {
 	told := make([]workflow.Future, len(leases))
 	for i, lease := range leases {
 		told[i] = workflow.SignalExternalWorkflow(ctx, lease.RunID, "", batch.SignalLeaseGranted,
-			batch.LeaseGranted{Holder: lease.Holder, Governor: g.self})
+			batch.LeaseGranted{Holder: lease.Holder, Ask: lease.Ask, Governor: g.self})
 	}
 	ok = true
 	for i, lease := range leases {

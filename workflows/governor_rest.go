@@ -12,7 +12,8 @@ import (
 
 // hear takes every signal that is here. It alone receives, and never blocks:
 // between it and the end of the run nothing can be lost. Channels do not keep
-// the order between them: asks come first, since a holder asks before it returns.
+// the order between them: asks come first, since a holder asks before it returns,
+// and a return ends no later ask.
 func (g *governor) hear(ctx workflow.Context) {
 	now := workflow.Now(ctx)
 	for ask := (batch.LeaseAsk{}); g.asks.ReceiveAsync(&ask); ask = (batch.LeaseAsk{}) {
@@ -31,7 +32,7 @@ func (g *governor) hear(ctx workflow.Context) {
 		}
 	}
 	for r := (batch.LeaseRelease{}); g.releases.ReceiveAsync(&r); r = (batch.LeaseRelease{}) {
-		g.ledger.Release(r.Holder)
+		g.ledger.Release(r.Holder, r.Ask)
 	}
 }
 

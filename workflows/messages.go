@@ -39,10 +39,13 @@ func (r *run) listen(ctx workflow.Context) error {
 	workflow.Go(detached, r.hearSignals)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		ctx.Done().Receive(ctx, nil)
-		r.requestCancel(ctx, batch.CancelRequest{RequestedBy: "temporal", Reason: "the workflow was cancelled"})
+		r.requestCancel(ctx, cancelledFromOutside)
 	})
 	return err
 }
+
+// cancelledFromOutside is what Temporal's own cancellation asks for.
+var cancelledFromOutside = batch.CancelRequest{RequestedBy: "temporal", Reason: "the workflow was cancelled"}
 
 // detach keeps a handler alive when the workflow's own context is cancelled.
 func detach(ctx workflow.Context) workflow.Context {
@@ -67,9 +70,12 @@ func (r *run) hearSignals(ctx workflow.Context) {
 	}
 }
 
-// drain takes the signals that are already here: those left behind at a
-// continue-as-new would be lost.
+// drain takes what is already here, a cancellation from outside included: what is
+// left behind at a continue-as-new would be lost.
 func (r *run) drain(ctx workflow.Context) {
+	if r.root.Err() != nil {
+		r.requestCancel(ctx, cancelledFromOutside)
+	}
 	for d := (batch.Delivery{}); workflow.GetSignalChannel(ctx, batch.SignalWebhook).ReceiveAsync(&d); d = (batch.Delivery{}) {
 		r.hear(d)
 	}

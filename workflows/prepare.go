@@ -63,7 +63,7 @@ func (r *run) upload(ctx workflow.Context) error {
 	out, err := callUntilCancelled(r, ctx, longTransfer(fmt.Sprintf("upload %d rows", r.rows()), r.job.CreateTimeout.Std()),
 		act.Upload, activities.UploadInput{
 			Dialect: r.dialect(), Input: r.job.Input, Range: r.job.InputRange, SHA256: r.sha256(), Filename: r.filename(),
-			Provider: r.job.Provider, Model: r.job.Model,
+			Provider: r.job.Provider, Model: r.job.Model, Metered: r.job.Notify != nil,
 		})
 	if err != nil {
 		return r.refused("upload", err)

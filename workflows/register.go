@@ -23,7 +23,11 @@ type Registry interface {
 func Register(r Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(BatchWorkflow, workflow.RegisterOptions{Name: batch.WorkflowBatch})
 	r.RegisterWorkflowWithOptions(BulkWorkflow, workflow.RegisterOptions{Name: batch.WorkflowBulk})
-	r.RegisterWorkflowWithOptions(GovernorWorkflow, workflow.RegisterOptions{Name: batch.WorkflowGovernor})
+	// It may live for ever, so it moves on with the workers: pinned, it would keep
+	// every run of its account waiting once the workers of its build are gone.
+	r.RegisterWorkflowWithOptions(GovernorWorkflow, workflow.RegisterOptions{
+		Name: batch.WorkflowGovernor, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
+	})
 	r.RegisterWorkflowWithOptions(SweepWorkflow, workflow.RegisterOptions{Name: batch.WorkflowSweep})
 	for _, step := range []struct {
 		name string

@@ -77,7 +77,11 @@ func read(t *testing.T, path string) *historypb.History {
 
 func replay(h *historypb.History) error {
 	replayer := worker.NewWorkflowReplayer()
-	replayer.RegisterWorkflowWithOptions(workflows.BatchWorkflow, workflow.RegisterOptions{Name: batch.WorkflowBatch})
+	for name, w := range map[string]any{
+		batch.WorkflowBatch: workflows.BatchWorkflow, batch.WorkflowBulk: workflows.BulkWorkflow, batch.WorkflowGovernor: workflows.GovernorWorkflow,
+	} {
+		replayer.RegisterWorkflowWithOptions(w, workflow.RegisterOptions{Name: name})
+	}
 	started := h.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
 	// A run knows its deliveries by its own id, so it must replay under that.
 	return replayer.ReplayWorkflowHistoryWithOptions(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h, worker.ReplayWorkflowHistoryOptions{

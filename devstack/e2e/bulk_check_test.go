@@ -53,6 +53,7 @@ func (r *run) holds(result batch.Result) {
 	r.childrenClosed()
 	r.partsConserve(result)
 	r.noSecretInHistory()
+	r.recordBulk(result)
 }
 
 // waitWithin waits for the end, and asks nothing of it.

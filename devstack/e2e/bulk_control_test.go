@@ -70,7 +70,7 @@ func TestBulkCancel(t *testing.T) {
 	result := r.waitBulk()
 	require.Equal(t, batch.OutcomeCancelled, result.Outcome)
 	require.Equal(t, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, r.temporalStatus())
-	require.Equal(t, &batch.CancelSummary{Cancelled: 20, NotSent: 10}, result.Bulk.Cancelled)
+	require.Equal(t, &batch.CancelSummary{Told: 20, Cancelled: 20, NotSent: 10}, result.Bulk.Cancelled)
 	require.EqualValues(t, 300, result.Bulk.Counts.Cancelled+result.Bulk.Counts.Answered)
 	require.Equal(t, batch.CancelAccepted, result.Cancellation.Result)
 	require.Len(t, w.gateway.BatchesOf(""), 20)

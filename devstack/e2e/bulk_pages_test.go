@@ -103,3 +103,16 @@ func TestBulkPagesCancelled(t *testing.T) {
 	require.Positive(t, pages.NotRun)
 	require.LessOrEqual(t, len(reader.pages), 4)
 }
+
+// Nobody polls for the pages: the run waits for them no longer than page_timeout.
+func TestBulkPagesNobodyTakes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, endsAfter(time.Second))
+	r := w.startBulk(w.writeInput(prompts(60)...), inShards(30, 2), func(j *batch.Job) {
+		j.Downstream = &batch.Downstream{Workflow: "Nobody", TaskQueue: w.queue + "-nobody", PageTimeout: batch.Duration(3 * time.Second)}
+	})
+	result := r.waitBulk()
+	require.Equal(t, batch.OutcomeCompleted, result.Outcome, "the rows are answered all the same")
+	require.Equal(t, 2, result.Bulk.Pages.Failed)
+	require.Len(t, result.Bulk.Pages.Failures, 2, "the pages are named")
+}

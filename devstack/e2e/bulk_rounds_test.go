@@ -3,6 +3,8 @@ package e2e_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -135,4 +137,27 @@ func TestBulkTokenLimit(t *testing.T) {
 		}
 	}
 	require.Positive(t, failed, "some were refused")
+	require.LessOrEqual(t, failed, 2, "the first window asked too much; then the governor knew")
+}
+
+// The gateway's upload quota is used up, which the profile knew nothing of: the
+// batch is put back, the others wait, and no row is lost.
+func TestBulkUploadQuota(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, endsAfter(time.Second), faults(gatewaytest.Rule{
+		Op: gatewaytest.OpUpload, From: 2, To: 2, Fault: gatewaytest.Fault{Kind: gatewaytest.FaultNamed, Value: "upload_quota"},
+	}))
+	r := w.startBulk(w.writeInput(prompts(300)...), inShards(100, 1), func(j *batch.Job) { j.CreateMode = batch.CreateFile })
+	r.await("the governor has learned of the quota", func(s batch.State) bool {
+		return slices.ContainsFunc(s.Bulk.Live, func(l batch.LiveBatch) bool {
+			return l.Stage == batch.UnitWaiting && strings.Contains(l.Problem, "uploads")
+		})
+	})
+	require.Equal(t, 1, w.entries(effect(gatewaytest.EffectBatchCreated)))
+	_, err := r.Cancel(t.Context(), batch.CancelRequest{Reason: "it would take an hour", RequestedBy: "the test"})
+	require.NoError(t, err)
+	result := r.waitBulk()
+	require.Equal(t, batch.OutcomeCancelled, result.Outcome)
+	require.EqualValues(t, 100, result.Bulk.Counts.Answered)
+	require.EqualValues(t, 200, result.Bulk.Counts.Cancelled)
 }

@@ -78,18 +78,25 @@ func (r *run) histories() []*historypb.History {
 	t.Helper()
 	var all []*historypb.History
 	for id := r.RunID(); id != ""; {
-		h := &historypb.History{}
-		events := r.w.client.GetWorkflowHistory(t.Context(), r.ID(), id, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-		for events.HasNext() {
-			event, err := events.Next()
-			require.NoError(t, err)
-			h.Events = append(h.Events, event)
-		}
+		h := r.w.history(r.ID(), id)
 		all = append(all, h)
 		last := h.GetEvents()[len(h.GetEvents())-1]
 		id = last.GetWorkflowExecutionContinuedAsNewEventAttributes().GetNewExecutionRunId()
 	}
 	return all
+}
+
+// history is that of one execution; the newest where it is not named.
+func (w *world) history(workflowID, runID string) *historypb.History {
+	w.t.Helper()
+	h := &historypb.History{}
+	events := w.client.GetWorkflowHistory(w.t.Context(), workflowID, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(w.t, err)
+		h.Events = append(h.Events, event)
+	}
+	return h
 }
 
 // noSecretInHistory searches what Temporal keeps of the run.

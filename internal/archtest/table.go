@@ -33,9 +33,12 @@ var Imports = Table{
 	"internal/blobstore":  {Own: []string{"batch"}, Modules: []string{"gocloud.dev"}},
 	"internal/visibility": {Own: []string{"batch"}, Modules: []string{"go.temporal.io/api/enums/v1", "go.temporal.io/sdk/temporal"}},
 
+	// What the command line and the worker must do alike.
+	"internal/rowrules": {Own: []string{"batch", "internal/jsonl"}},
+
 	// What the worker hosts.
 	"activities": {
-		Own:     []string{"batch", "internal/blobstore", "internal/gateway", "internal/jsonl", "internal/secret"},
+		Own:     []string{"batch", "internal/blobstore", "internal/gateway", "internal/jsonl", "internal/rowrules", "internal/secret"},
 		Modules: []string{"go.temporal.io/sdk/activity", "go.temporal.io/sdk/temporal"},
 	},
 	"workflows": {
@@ -58,15 +61,25 @@ var Imports = Table{
 		},
 	},
 	"starter": {
-		Own: []string{".", "batch", "internal/blobstore", "internal/env", "internal/gateway", "internal/jsonl", "internal/secret",
-			"internal/temporalclient"},
+		Own: []string{".", "batch", "internal/blobstore", "internal/env", "internal/gateway", "internal/jsonl", "internal/rowrules",
+			"internal/secret", "internal/temporalclient"},
 		Modules: []string{
 			"github.com/alecthomas/kong", "go.temporal.io/api", "go.temporal.io/sdk", "golang.org/x",
 		},
 	},
 
+	// What a user's own worker imports.
+	"pages": {
+		Own:     []string{"batch", "internal/blobstore", "internal/env", "internal/jsonl"},
+		Modules: []string{"github.com/go-json-experiment/json"},
+	},
+
 	// What a user's program looks like.
-	"examples/start": {Own: []string{".", "batch"}, Modules: []string{"go.temporal.io/sdk"}},
+	"examples/start":      {Own: []string{".", "batch"}, Modules: []string{"go.temporal.io/sdk"}},
+	"examples/downstream": {Own: []string{".", "batch", "pages", "examples/downstream/ingest"}, Modules: []string{"go.temporal.io/sdk"}},
+	"examples/downstream/ingest": {
+		Own: []string{"batch", "pages"}, Modules: []string{"github.com/jackc/pgx/v5", "go.temporal.io/sdk"},
+	},
 
 	// Composition roots.
 	"worker":         anything,

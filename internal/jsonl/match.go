@@ -2,6 +2,7 @@ package jsonl
 
 import (
 	"fmt"
+	"hash/maphash"
 	"io"
 )
 
@@ -47,24 +48,28 @@ func (r *joiner) indexAnswers() error {
 		if best, known := r.index[id]; known && (best.ok || !ok) {
 			return nil
 		}
-		r.index[id] = place{offset: line.Offset, length: int32(len(line.Text)), source: int16(source), ok: ok}
+		r.index[id] = place{
+			offset: line.Offset, length: int32(len(line.Text)), sum: maphash.Bytes(r.seed, line.Text),
+			usage: r.answers.answer.usage.complete(), source: int16(source), ok: ok,
+		}
 		return nil
 	})
 }
 
 // joinRows writes each row to one of the two files.
 func (r *joiner) joinRows() error {
-	rows := newAnswerReader()
+	rows := newIDReader()
 	lines := r.scan(r.Input)
 	for lines.Scan() {
 		line := lines.Line()
 		if line.TooLong {
 			return fmt.Errorf("input line %d: longer than %d bytes", line.Number, r.MaxLine)
 		}
-		if err := rows.read(line.Text); err != nil {
+		id, err := rows.read(line.Text)
+		if err != nil {
 			return fmt.Errorf("input line %d: %s", line.Number, describe(err))
 		}
-		if err := r.joinRow(rows.answer.customID, line.Number); err != nil {
+		if err := r.joinRow(id, line.Number); err != nil {
 			return fmt.Errorf("input line %d: %w", line.Number, err)
 		}
 	}
@@ -90,21 +95,24 @@ func (r *joiner) joinRow(id []byte, line int64) error {
 	if !known {
 		return r.fail(id, r.Absent, line, &answer{})
 	}
-	text, err := r.readBack(at, id)
+	text, err := r.readBack(at)
 	if err != nil {
 		return err
 	}
 	r.used++
-	if !at.ok {
-		return r.fail(id, classOf(&r.answers.answer), line, &r.answers.answer)
+	if at.ok {
+		r.tally.Succeeded++
+		r.tally.Usage.add(at.usage)
+		return writeLine(r.results, text)
 	}
-	r.tally.Succeeded++
-	r.tally.Usage.add(r.answers.answer.usage.complete())
-	return writeLine(r.results, text)
+	if err := r.answers.read(text); err != nil {
+		return err
+	}
+	return r.fail(id, classOf(&r.answers.answer), line, &r.answers.answer)
 }
 
-// readBack reads an indexed line again and makes sure that it is the row's own.
-func (r *joiner) readBack(at place, id []byte) ([]byte, error) {
+// readBack reads an indexed line again and makes sure that it is the same.
+func (r *joiner) readBack(at place) ([]byte, error) {
 	src := r.Answers[at.source]
 	if cap(r.read) < int(at.length) {
 		r.read = make([]byte, at.length)
@@ -113,7 +121,7 @@ func (r *joiner) readBack(at place, id []byte) ([]byte, error) {
 	if n, err := src.R.ReadAt(text, at.offset); n < len(text) {
 		return nil, fmt.Errorf("%s: read %d bytes at %d: %w", src.Name, len(text), at.offset, err)
 	}
-	if err := r.answers.read(text); err != nil || string(r.answers.answer.customID) != string(id) {
+	if maphash.Bytes(r.seed, text) != at.sum {
 		return nil, fmt.Errorf("%s: the line at byte %d is not the one read before: the file has changed", src.Name, at.offset)
 	}
 	return text, nil

@@ -8,7 +8,7 @@ import (
 // rowWalk walks the lines of an input beside those that were set aside as invalid.
 type rowWalk struct {
 	lines *Scanner
-	rows  *answerReader
+	rows  *idReader
 	skip  *feed
 	bad   *invalidReader
 	first int64 // the number of the first line in the whole input
@@ -22,7 +22,7 @@ type rowWalk struct {
 func (r reading) walk(rows, skip io.Reader, firstLine int64) *rowWalk {
 	bad := &invalidReader{walker: newAnswerReader().walker}
 	return &rowWalk{
-		lines: r.lines(rows, r.maxLine), rows: newAnswerReader(), skip: r.feed("invalid lines", skip, bad.read), bad: bad,
+		lines: r.lines(rows, r.maxLine), rows: newIDReader(), skip: r.feed("invalid lines", skip, bad.read), bad: bad,
 		first: max(firstLine, 1), max: r.maxLine,
 	}
 }
@@ -70,10 +70,11 @@ func (w *rowWalk) setAside() (bool, error) {
 
 // id is the row's custom_id, valid until the next one is read.
 func (w *rowWalk) id() ([]byte, error) {
-	if err := w.rows.read(w.line.Text); err != nil {
+	id, err := w.rows.read(w.line.Text)
+	if err != nil {
 		return nil, fmt.Errorf("input line %d: %s", w.number, describe(err))
 	}
-	return w.rows.answer.customID, nil
+	return id, nil
 }
 
 // invalidReader takes apart what says that a line was set aside.

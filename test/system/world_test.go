@@ -33,9 +33,10 @@ var slowingDown = batch.PollPolicy{Min: batch.Duration(time.Second), Max: batch.
 type world struct {
 	t     *testing.T
 	stack *stack.Stack
+	store string // its directory
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, changes ...func(*stack.Options)) *world {
 	t.Helper()
 	data := t.TempDir()
 	rows, err := os.ReadFile("../../examples/requests.jsonl")
@@ -43,14 +44,18 @@ func newWorld(t *testing.T) *world {
 	input := filepath.Join(data, "store", inputKey)
 	require.NoError(t, os.MkdirAll(filepath.Dir(input), 0o700))
 	require.NoError(t, os.WriteFile(input, rows, 0o600))
-	s, err := stack.Start(t.Context(), stack.Options{
+	o := stack.Options{
 		Lookup:  onlyServer,
 		DataDir: data, BatchDuration: 5 * time.Second, Logger: slog.New(slog.DiscardHandler), ServerLog: io.Discard,
-	})
+	}
+	for _, change := range changes {
+		change(&o)
+	}
+	s, err := stack.Start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 	require.NotEmpty(t, s.UI, "TEMPORAL_ADDRESS must not be set: this test needs a server of its own")
-	return &world{t: t, stack: s}
+	return &world{t: t, stack: s, store: filepath.Join(data, "store")}
 }
 
 // start starts a run of the example, read every second unless the job says otherwise.

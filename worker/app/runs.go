@@ -67,6 +67,16 @@ func (r runs) Finished(ctx context.Context, workflowID string) (batch.Finished, 
 	return f, nil
 }
 
+// Governor implements activities.Runs.
+func (r runs) Governor(ctx context.Context, workflowID string) (batch.GovernorState, error) {
+	var state batch.GovernorState
+	value, err := r.client.QueryWorkflow(ctx, workflowID, "", batch.QueryState)
+	if err != nil {
+		return state, err
+	}
+	return state, value.Get(&state)
+}
+
 // SignalWithStart implements activities.Runs.
 func (r runs) SignalWithStart(ctx context.Context, workflowID, workflowName, taskQueue, signal string, signalArg, input any) error {
 	_, err := r.client.SignalWithStartWorkflow(ctx, workflowID, signal, signalArg,
