@@ -36,6 +36,10 @@ func (s *server) Finished(_ context.Context, id string) (batch.Finished, error) 
 	return batch.Finished{WorkflowID: id, Outcome: batch.OutcomeCompleted}, s.down
 }
 
+func (s *server) Track(_ context.Context, batchID, session string) (batch.Tracking, error) {
+	return batch.Tracking{BatchID: batchID, Maker: batch.Sighting{WorkflowID: session, Status: batch.RunOpen}}, s.down
+}
+
 func (s *server) SignalWithStart(_ context.Context, id, name, queue, signal string, arg, input any) error {
 	s.started = []any{id, name, queue, signal, arg, input}
 	return s.down

@@ -8,9 +8,6 @@ import (
 	"batchkeeper/internal/gateway"
 )
 
-// listLimit is the most that one list call shows.
-const listLimit = 100
-
 // LookUpInput names the session to look for.
 type LookUpInput struct {
 	Dialect   batch.Dialect `json:"dialect"`
@@ -77,65 +74,34 @@ type search struct {
 	out    LookUpOutput
 }
 
-// list reads the unfiltered list, which alone can prove absence, then, where it
-// showed nothing of ours, the pages by status.
+// list reads the unfiltered list, then, where it showed nothing of ours, the
+// pages by status.
 func (s *search) list(ctx context.Context) error {
+	l := listing{client: s.client, dialect: s.in.Dialect, reach: s.in.Reach, take: s.take}
+	err := l.all(ctx)
 	look := &s.out.Look
-	req := gateway.ListRequest{Limit: listLimit}
-	for {
-		page, err := s.client.List(ctx, req)
-		if err != nil {
-			return err
-		}
-		if look.Date.IsZero() {
-			look.Date = page.Date
-		}
-		s.take(page.Batches, look)
-		if s.in.Dialect == batch.DialectPhaseo { // no cursor; has_more is always false
-			look.Complete = look.Items < batch.ProofItems
-			break
-		}
-		look.Complete = !page.HasMore
-		if !page.HasMore || page.LastID == "" || (!s.in.Reach.IsZero() && look.OldestAt.Before(s.in.Reach)) {
-			break
-		}
-		req.After = page.LastID
+	look.Date, look.Items, look.OldestAt, look.Complete = l.date, l.items, l.oldest, l.complete
+	if err == nil && s.in.Wide && len(s.ours) == 0 {
+		_, err = l.byStatus(ctx)
 	}
-	if s.in.Dialect == batch.DialectPhaseo && s.in.Wide && len(s.ours) == 0 {
-		return s.listByStatus(ctx)
-	}
-	return nil
+	return err
 }
 
-func (s *search) listByStatus(ctx context.Context) error {
-	for _, status := range []string{"pending", "in_progress", "completed", "failed", "cancelled", "expired"} {
-		page, err := s.client.List(ctx, gateway.ListRequest{Limit: listLimit, Statuses: []string{status}})
-		if err != nil {
-			return err
-		}
-		s.take(page.Batches, nil)
-	}
-	return nil
-}
-
-// take notes the batches of the session; look is nil for a page that proves nothing.
-func (s *search) take(page []gateway.Batch, look *batch.Look) {
+// take notes the batches of the session.
+func (s *search) take(page []gateway.Batch) {
 	for _, b := range page {
-		if look != nil {
-			look.Items++
-			at := b.UpdatedAt // by which the gateway orders its list
-			if s.in.Dialect == batch.DialectOpenAI {
-				at = b.CreatedAt // by which OpenAI does, who tells no other time
-			}
-			if !at.IsZero() && (look.OldestAt.IsZero() || at.Before(look.OldestAt)) {
-				look.OldestAt = at
-			}
-		}
 		if b.SessionID == s.in.SessionID && !s.seen[b.ID] {
 			s.seen[b.ID] = true
 			s.ours = append(s.ours, b)
 		}
 	}
+}
+
+// refusedByProvider tells whether a listed batch is one that its provider
+// refused, by the error of a fetch of it: it never ran.
+func refusedByProvider(listed gateway.Batch, err error) bool {
+	ge, ok := gateway.AsError(err)
+	return ok && ge.Status == 404 && ge.FromProvider() && listed.Status == string(batch.StatusFailed)
 }
 
 // confirm fetches what was listed and the hints. A listed batch stays found
@@ -144,13 +110,13 @@ func (s *search) confirm(ctx context.Context) error {
 	confirmed := map[string]batch.Snapshot{}
 	for _, listed := range s.ours {
 		b, err := s.client.Batch(ctx, listed.ID)
-		ge, isGateway := gateway.AsError(err)
+		_, isGateway := gateway.AsError(err)
 		switch {
 		case err == nil:
 			confirmed[listed.ID] = snapshot(b)
 		case !isGateway:
 			return err
-		case ge.Status == 404 && ge.FromProvider() && listed.Status == string(batch.StatusFailed):
+		case refusedByProvider(listed, err):
 			s.out.Rejected = append(s.out.Rejected, listed.ID)
 			continue
 		}

@@ -18,6 +18,9 @@ type Runs interface {
 	Job(ctx context.Context, workflowID string) (batch.Job, error)
 	// Finished is how the newest run of a workflow id, which is closed, ended.
 	Finished(ctx context.Context, workflowID string) (batch.Finished, error)
+	// Track finds the runs that follow a batch, or have seen its end: the one whose
+	// session it carries, the one that adopted it, or any other that names it.
+	Track(ctx context.Context, batchID, sessionID string) (batch.Tracking, error)
 	// Governor is what a governor says of who holds and who waits for capacity.
 	Governor(ctx context.Context, workflowID string) (batch.GovernorState, error)
 	// SignalWithStart signals a workflow, which is started with the input where

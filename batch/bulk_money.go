@@ -63,22 +63,28 @@ func (p Prices) Nanos(input, output int64) int64 {
 // Priced sets the cost of a batch: what the gateway says, of whose figures only
 // cost_nanos is dependable, else the profile's price of the tokens counted.
 func (m Money) Priced(p Prices, usage, billing json.RawMessage) Money {
-	for _, raw := range []json.RawMessage{billing, usage} {
-		var figures struct {
-			CostNanos *int64 `json:"cost_nanos"`
-		}
-		if json.Unmarshal(raw, &figures) == nil && figures.CostNanos != nil {
-			m.CostNanos = *figures.CostNanos
-			return m
-		}
-	}
+	nanos, billed := billedNanos(usage, billing)
 	switch {
+	case billed:
+		m.CostNanos = nanos
 	case p.Known():
 		m.CostNanos = p.Nanos(m.InputTokens, m.OutputTokens)
 	case m.TotalTokens > 0:
 		m.Unpriced = 1
 	}
 	return m
+}
+
+func billedNanos(usage, billing json.RawMessage) (nanos int64, ok bool) {
+	for _, raw := range []json.RawMessage{billing, usage} {
+		var figures struct {
+			CostNanos *int64 `json:"cost_nanos"`
+		}
+		if json.Unmarshal(raw, &figures) == nil && figures.CostNanos != nil {
+			return *figures.CostNanos, true
+		}
+	}
+	return 0, false
 }
 
 // Hold is what a live batch is expected to cost: its price by the estimate, where

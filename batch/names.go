@@ -6,6 +6,8 @@ const (
 	WorkflowBatch    = "BatchWorkflow"
 	WorkflowBulk     = "BulkWorkflow"
 	WorkflowGovernor = "GovernorWorkflow"
+	WorkflowSweep    = "SweepWorkflow"
+	ScheduleSweep    = "batchkeeper-sweep" // id of the Schedule that sweeps
 	DefaultTaskQueue = "batchkeeper"
 
 	QueryState    = "state"

@@ -25,7 +25,7 @@ func (c *adoptCmd) Run(ctx context.Context, a *app) error {
 		job.Input = c.Input
 	}
 	if c.ID == "" {
-		c.ID = "adopt-" + c.BatchID
+		c.ID = batch.AdoptID(c.BatchID)
 		if err := batch.CheckWorkflowID(c.ID); err != nil {
 			return usage("adopt: %w", err)
 		}

@@ -43,6 +43,7 @@ type commands struct {
 	Set        setCmd        `cmd:"" help:"Change a bulk run for what is still to be started."`
 	Results    resultsCmd    `cmd:"" help:"Copy a run's results into a directory."`
 	Adopt      adoptCmd      `cmd:"" help:"Start a run that takes over a batch created elsewhere."`
+	Sweep      sweepCmd      `cmd:"" help:"Look over the account: adopt what no run follows, report what is wrong."`
 	Completion completionCmd `cmd:"" help:"Print a shell completion script."`
 	Complete   completeCmd   `cmd:"" hidden:"" name:"__complete" passthrough:""`
 }

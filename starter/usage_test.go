@@ -50,6 +50,9 @@ func TestWrongUsage(t *testing.T) {
 		"results id":            {[]string{"results", "a~b", "--output", "x"}, "workflow id"},
 		"results nowhere":       {[]string{"results", "a"}, "--output"},
 		"adopt id":              {[]string{"adopt", "batch~1"}, "workflow id"},
+		"sweep age":             {[]string{"sweep", "--max-age=-1h"}, "max_age -1h0m0s is negative"},
+		"sweep every":           {[]string{"sweep", "--every=-1m"}, "--every"},
+		"sweep every too much":  {[]string{"sweep", "--every=1ms"}, "want 1s or more"},
 		"shell":                 {[]string{"completion", "tcsh"}, "must be one of"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,7 +181,7 @@ func TestCompletion(t *testing.T) {
 		words []string
 		want  string
 	}{
-		{[]string{""}, "validate run status list watch cancel settle pause resume set results adopt completion"},
+		{[]string{""}, "validate run status list watch cancel settle pause resume set results adopt sweep completion"},
 		{[]string{"re"}, "resume results"},
 		{[]string{"run", "--poll"}, "--poll-min --poll-max"},
 		{[]string{"run", "in.jsonl", "--create-mode", ""}, "file inline auto"},

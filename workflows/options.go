@@ -56,3 +56,10 @@ func submitOnce(summary string, mode batch.CreateMode) workflow.ActivityOptions 
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 	}
 }
+
+// longRead is for reads of many things: as quickRead, with time for them all.
+func longRead(summary string) workflow.ActivityOptions {
+	o := quickRead(summary)
+	o.StartToCloseTimeout = 20 * time.Minute
+	return o
+}

@@ -28,6 +28,7 @@ func Register(r Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(GovernorWorkflow, workflow.RegisterOptions{
 		Name: batch.WorkflowGovernor, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
 	})
+	r.RegisterWorkflowWithOptions(SweepWorkflow, workflow.RegisterOptions{Name: batch.WorkflowSweep})
 	for _, step := range []struct {
 		name string
 		run  any
@@ -37,6 +38,7 @@ func Register(r Registry, a *activities.Activities) {
 		{"Survey", a.Survey}, {"ReadPlan", a.ReadPlan}, {"ReadPages", a.ReadPages}, {"Prepare", a.Prepare}, {"SettleUnit", a.SettleUnit}, {"Ends", a.Ends},
 		{"PlanRound", a.PlanRound}, {"PlanFinal", a.PlanFinal}, {"PublishShards", a.PublishShards}, {"PublishManifest", a.PublishManifest},
 		{"Holders", a.Holders}, {"AskGovernor", a.AskGovernor},
+		{"ListAccount", a.ListAccount}, {"Track", a.Track},
 	} {
 		r.RegisterActivityWithOptions(step.run, activity.RegisterOptions{Name: step.name})
 	}
