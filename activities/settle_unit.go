@@ -36,7 +36,9 @@ type SettleUnitOutput struct {
 	Counts  batch.BulkCounts `json:"counts"`
 	Money   batch.Money      `json:"money"`
 	Causes  []batch.Cause    `json:"causes,omitempty"`
-	Pages   int              `json:"pages,omitempty"`
+	// AgainCauses are those of the rows worth another try.
+	AgainCauses []batch.Cause `json:"again_causes,omitempty"`
+	Pages       int           `json:"pages,omitempty"`
 }
 
 // SettleUnit sorts the rows of an ended batch into answered, failed for good and
@@ -79,7 +81,7 @@ func (a *Activities) SettleUnit(ctx context.Context, in SettleUnitInput) (Settle
 		return SettleUnitOutput{}, translate(err)
 	}
 	return SettleUnitOutput{
-		BatchID: r.BatchID, Outcome: r.Outcome, Counts: r.Counts, Money: r.Money, Causes: r.Causes, Pages: len(r.Pages),
+		BatchID: r.BatchID, Outcome: r.Outcome, Counts: r.Counts, Money: r.Money, Causes: r.Causes, AgainCauses: s.again, Pages: len(r.Pages),
 	}, nil
 }
 
@@ -96,6 +98,7 @@ type settling struct {
 	in     SettleUnitInput
 	unit   batch.PlannedUnit
 	record *batch.Record
+	again  []batch.Cause // of the rows worth another try
 	heart  *heart
 }
 
@@ -133,6 +136,7 @@ func (s *settling) sortRows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.again = causesOf(tally.RetryCauses)
 	note(r, tally, s.unit)
 	return nil
 }

@@ -22,11 +22,14 @@ type BulkBook struct {
 	// RoundCounts and RoundCauses are of this round's settled units.
 	RoundCounts BulkCounts `json:"round_counts"`
 	RoundCauses []Cause    `json:"round_causes,omitempty"`
-	RoundMoney  Money      `json:"round_money"`
-	RowsSpent   int64      `json:"rows_spent,omitempty"` // that Money paid for, over all rounds
-	Unsent      int64      `json:"unsent,omitempty"`     // rows that no batch of round 1 carried
-	Passed      []string   `json:"passed,omitempty"`     // causes that a resume let pass
-	PauseCause  string     `json:"pause_cause,omitempty"`
+	AgainCauses []Cause    `json:"again_causes,omitempty"` // of rows worth another try
+	// BeginAt is when the round may begin to send.
+	BeginAt    time.Time `json:"begin_at,omitzero"`
+	RoundMoney Money     `json:"round_money"`
+	RowsSpent  int64     `json:"rows_spent,omitempty"` // that Money paid for, over all rounds
+	Unsent     int64     `json:"unsent,omitempty"`     // rows that no batch of round 1 carried
+	Passed     []string  `json:"passed,omitempty"`     // causes that a resume let pass
+	PauseCause string    `json:"pause_cause,omitempty"`
 	// BudgetReached is set once no batch may be started any more.
 	BudgetReached bool `json:"budget_reached,omitempty"`
 	// Undone tells that a stop left something unsent, or not sent again.

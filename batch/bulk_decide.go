@@ -67,6 +67,34 @@ func Breaker(settled int64, causes []Cause, passed []string) (reason, cause stri
 	return "", ""
 }
 
+// overloadShare is the share of a round's rows that a provider must have had no
+// room or no strength for before the next round waits.
+const overloadShare = 0.5
+
+// BetweenRounds is how long the round after round n waits, so that a provider in
+// trouble does not use up every round within a minute.
+func BetweenRounds(n int, settled int64, again []Cause) time.Duration {
+	overloaded := int64(0)
+	for _, c := range again {
+		if isOverload(c.Cause) {
+			overloaded += c.Rows
+		}
+	}
+	if settled < BreakerRows || float64(overloaded) < overloadShare*float64(settled) {
+		return 0
+	}
+	if wait, ok := ladder(n-1, 300, 1800); ok {
+		return wait
+	}
+	return time.Hour
+}
+
+// isOverload tells that a row failed since the provider was not up to it.
+func isOverload(cause string) bool {
+	return strings.HasPrefix(cause, "http_429") || strings.HasPrefix(cause, "http_5") || strings.HasPrefix(cause, "rate_limit") ||
+		slices.Contains([]string{"server_error", "internal_error", "overloaded_error", "service_unavailable"}, cause)
+}
+
 // AbsenceOf is what becomes of a unit's rows when its batch ended with an
 // outcome and without results.
 func AbsenceOf(o Outcome, f *Failure) Absence {

@@ -160,6 +160,28 @@ func TestPriced(t *testing.T) {
 	require.InDelta(t, 1.5, batch.Money{CostNanos: 1_500_000_000}.USD(), 1e-9)
 }
 
+func TestBetweenRounds(t *testing.T) {
+	cause := func(name string, rows int64) []batch.Cause { return []batch.Cause{{Cause: name, Rows: rows}} }
+	for name, tc := range map[string]struct {
+		round   int
+		settled int64
+		again   []batch.Cause
+		want    time.Duration
+	}{
+		"nothing":               {1, 1000, nil, 0},
+		"a few":                 {1, 1000, cause("http_429 rate_limit", 499), 0},
+		"half of them":          {1, 1000, cause("http_429 rate_limit", 500), 5 * time.Minute},
+		"together":              {1, 1000, append(cause("http_503", 300), cause("overloaded_error", 300)...), 5 * time.Minute},
+		"the round after":       {2, 1000, cause("http_500", 1000), 30 * time.Minute},
+		"and from then on":      {7, 1000, cause("server_error", 1000), time.Hour},
+		"expired, not refused":  {1, 1000, cause("expired", 1000), 0},
+		"too few to say so":     {1, 99, cause("http_500", 99), 0},
+		"another kind of cause": {1, 1000, cause("http_408 timeout", 1000), 0},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, tc.want, batch.BetweenRounds(tc.round, tc.settled, tc.again)) })
+	}
+}
+
 func TestRefusalIn(t *testing.T) {
 	code, ok := batch.RefusalIn("batch b failed: token_limit_exceeded: Enqueued token limit reached")
 	require.True(t, ok)

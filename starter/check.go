@@ -98,7 +98,7 @@ func (a app) checkAs(ctx context.Context, in input, p batch.Profile, job batch.J
 	found := findings{
 		Rows: survey.Rows, Bytes: survey.Bytes, SHA256: survey.SHA256, Endpoint: survey.Endpoint, Model: survey.Model,
 		Profile: p.Name, Bad: survey.Bad, Problems: append([]jsonl.Problem{}, survey.Problems...),
-		Type: kind, Batches: len(survey.Shards), CreateMode: mode, Estimate: p.Estimate(survey.InputTokens, survey.MaxOutputTokens), profile: p,
+		Type: kind, Batches: survey.Batches(), CreateMode: mode, Estimate: p.Estimate(survey.InputTokens, survey.MaxOutputTokens), profile: p,
 	}
 	found.Quarantined = kind == typeBulk && job.OnBadRows == batch.QuarantineBadRows && survey.Bad > 0 &&
 		survey.Bad == survey.Invalid && survey.Invalid < survey.Rows

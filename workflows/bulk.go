@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/workflow"
@@ -183,6 +184,9 @@ func (b *bulk) endRound(ctx workflow.Context) error {
 	if c := b.at.Cancelled; c != nil {
 		c.NotSent = b.at.Units - b.at.Ended
 	}
+	if !again { // what was worth another try gets none any more
+		b.at.Causes = batch.AddCauses(b.at.Causes, k.AgainCauses, shownCauses)
+	}
 	if !again || b.stopped() {
 		k.RoundsRun, k.Undone = true, again || b.at.Ended < b.at.Units
 		return nil
@@ -193,10 +197,15 @@ func (b *bulk) endRound(ctx workflow.Context) error {
 	if err != nil {
 		return end(batch.OutcomeResultsUnavailable, fmt.Sprintf("plan round %d: %s", b.at.Round+1, reason(err)))
 	}
+	if wait := batch.BetweenRounds(b.at.Round, k.RoundCounts.Sum(), k.AgainCauses); wait > 0 {
+		k.BeginAt = workflow.Now(ctx).Add(wait)
+		b.state.Problem = fmt.Sprintf("round %d: %s. Round %d begins at %s", b.at.Round, k.AgainCauses[0].Cause, b.at.Round+1,
+			k.BeginAt.UTC().Format(time.RFC3339))
+	}
 	b.at.Round++
 	b.at.Units, b.at.Rows, b.at.Ended = out.Units, out.Rows, 0
 	k.PlanSize, k.Cursor, k.Queue = out.PlanSize, 0, nil
-	k.RoundCounts, k.RoundCauses, k.RoundMoney, k.Passed = batch.BulkCounts{}, nil, batch.Money{}, nil
+	k.RoundCounts, k.RoundCauses, k.AgainCauses, k.RoundMoney, k.Passed = batch.BulkCounts{}, nil, nil, batch.Money{}, nil
 	return nil
 }
 

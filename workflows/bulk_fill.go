@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -11,6 +12,12 @@ import (
 
 // fill takes units into the window while there is room in it.
 func (b *bulk) fill(ctx workflow.Context) {
+	if workflow.Now(ctx).Before(b.book.BeginAt) {
+		return
+	}
+	if !b.book.BeginAt.IsZero() {
+		b.book.BeginAt, b.state.Problem = time.Time{}, ""
+	}
 	for len(b.book.Units) < b.at.MaxFlight && b.mayBegin() {
 		if len(b.book.Queue) == 0 {
 			b.readAhead(ctx)

@@ -90,6 +90,9 @@ func (b *bulk) planDone() bool { return len(b.book.Queue) == 0 && b.book.Cursor 
 func (b *bulk) rest(ctx workflow.Context) error {
 	now := workflow.Now(ctx)
 	until, what := b.book.CheckAt, "look for batches whose end was not heard"
+	if at := b.book.BeginAt; at.After(now) && at.Before(until) && !b.held() {
+		until, what = at, "let the provider recover"
+	}
 	for _, u := range b.book.Units {
 		asks := u.Stage == batch.UnitDeferred && !b.held() || u.Stage == batch.UnitWaiting
 		if asks && u.NotBefore.After(now) && u.NotBefore.Before(until) {

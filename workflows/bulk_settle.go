@@ -64,6 +64,7 @@ func (b *bulk) count(u batch.OpenUnit, out activities.SettleUnitOutput) {
 	b.at.Ended++
 	k.RoundCounts, k.RoundMoney = k.RoundCounts.Plus(out.Counts), k.RoundMoney.Plus(out.Money)
 	k.RoundCauses = batch.AddCauses(k.RoundCauses, out.Causes, shownCauses)
+	k.AgainCauses = batch.AddCauses(k.AgainCauses, out.AgainCauses, shownCauses)
 	b.at.Causes = batch.AddCauses(b.at.Causes, out.Causes, shownCauses)
 	b.at.Money = b.at.Money.Plus(out.Money)
 	switch {

@@ -201,3 +201,56 @@ func TestBulkNoRoomForDays(t *testing.T) {
 	require.Len(t, f.begun, 41)
 	require.Len(t, f.settled, 1)
 }
+
+// A provider that could answer nothing is left alone for a while, and what was
+// its trouble is told once no row gets another try.
+func TestBulkRoundsWaitForAProviderInTrouble(t *testing.T) {
+	f := newFloor(t, 3)
+	f.planned = 3
+	f.settle = func(in activities.SettleUnitInput) (activities.SettleUnitOutput, error) {
+		return activities.SettleUnitOutput{
+			Outcome: batch.OutcomeCompletedWithFailures, Counts: batch.BulkCounts{Open: in.Unit.Rows},
+			AgainCauses: []batch.Cause{{Cause: "http_429 rate_limit_exceeded", Rows: in.Unit.Rows}},
+		}, nil
+	}
+	f.at(batchTakes+time.Minute, func() {
+		require.Len(t, f.begun, 3)
+		require.Contains(t, f.state().Problem, "http_429 rate_limit_exceeded. Round 2 begins at")
+	})
+	f.at(batchTakes+6*time.Minute, func() {
+		require.Len(t, f.begun, 6)
+		require.Empty(t, f.state().Problem)
+	})
+	f.at(2*batchTakes+6*time.Minute, func() {
+		require.Len(t, f.begun, 6, "half an hour the second time")
+		f.update(batch.UpdateCancel, bulkCancel)
+	})
+	e := f.runBulk(bulkJob)
+	require.Equal(t, batch.OutcomeCancelled, e.Outcome)
+	require.Len(t, f.begun, 6)
+}
+
+func TestBulkTellsWhyTheLastRoundFailed(t *testing.T) {
+	f := newFloor(t, 1)
+	f.settle = func(in activities.SettleUnitInput) (activities.SettleUnitOutput, error) {
+		return activities.SettleUnitOutput{
+			Outcome: batch.OutcomeCompletedWithFailures, Counts: batch.BulkCounts{Open: in.Unit.Rows},
+			AgainCauses: []batch.Cause{{Cause: "http_500", Rows: in.Unit.Rows}},
+		}, nil
+	}
+	e := f.runBulk(`{"input":"in.jsonl","rounds":1}`)
+	require.Equal(t, []batch.Cause{{Cause: "http_500", Rows: shardRows}}, e.Bulk.Causes)
+}
+
+// A notice of a batch that an earlier run has left behind ends no unit that has
+// not been sent.
+func TestBulkNoticeOfAnotherRunsBatch(t *testing.T) {
+	f := newFloor(t, 1)
+	f.grants = false
+	f.at(time.Minute, func() {
+		f.env.SignalWorkflow(batch.SignalFinished, batch.Finished{WorkflowID: child(1, 1), Outcome: batch.OutcomeUpstreamFailed})
+	})
+	f.at(10*time.Minute, func() { f.note(func() { f.grants = true }) })
+	require.Equal(t, batch.OutcomeCompleted, f.runBulk(bulkJob).Outcome)
+	require.Equal(t, []string{child(1, 1)}, f.begun)
+}

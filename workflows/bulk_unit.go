@@ -75,15 +75,15 @@ func (b *bulk) send(ctx workflow.Context, u batch.OpenUnit) {
 	switch {
 	case err != nil:
 		b.returnLease(ctx, u.WorkflowID, u.Ask)
-		b.hear(batch.Finished{WorkflowID: u.WorkflowID, Outcome: batch.OutcomeRejected, Failure: &batch.Failure{
+		b.ended(batch.Finished{WorkflowID: u.WorkflowID, Outcome: batch.OutcomeRejected, Failure: &batch.Failure{
 			Type: batch.KindBatchRejected, Message: "prepare: " + reason(err),
 		}})
 	case out.Foreign != "":
 		b.retry(ctx, u, foreignWait, out.Foreign)
 	case out.Collected:
-		b.hear(batch.Finished{WorkflowID: u.WorkflowID, Outcome: batch.OutcomeCompleted})
+		b.ended(batch.Finished{WorkflowID: u.WorkflowID, Outcome: batch.OutcomeCompleted})
 	case out.Ended != nil:
-		b.hear(*out.Ended)
+		b.ended(*out.Ended)
 	case out.Open:
 		b.stage(u.Number, batch.UnitRunning, "")
 	default:
@@ -145,14 +145,19 @@ func (b *bulk) tellCancel(ctx workflow.Context, u batch.OpenUnit) {
 	}
 }
 
-// hear takes the end of a batch; a second notice of it, and one of another run's
-// batch, changes nothing.
+// hear takes the notice of a batch that runs: a second one, and one of a batch
+// that another run has left behind under the same id, changes nothing.
 func (b *bulk) hear(f batch.Finished) {
-	u := b.byID(f.WorkflowID)
-	if u == nil || u.Stage == batch.UnitEnded {
-		return
+	if u := b.byID(f.WorkflowID); u != nil && u.Stage == batch.UnitRunning {
+		b.ended(f)
 	}
-	u.Stage, u.Finished, u.Problem, b.changed = batch.UnitEnded, &f, "", true
+}
+
+// ended makes a unit one to settle.
+func (b *bulk) ended(f batch.Finished) {
+	if u := b.byID(f.WorkflowID); u != nil && u.Stage != batch.UnitEnded {
+		u.Stage, u.Finished, u.Problem, b.changed = batch.UnitEnded, &f, "", true
+	}
 }
 
 // retry gives a unit back what it holds and asks again later, under a new id: a

@@ -54,8 +54,9 @@ type LeftoverTally struct {
 	Failed, Retry Classes
 	// Pieces is the leftovers of each piece.
 	Pieces []Leftover
-	// Causes says why rows failed for good: the first 32, then OtherCauses.
-	Causes map[string]int64
+	// Causes says why rows failed for good, RetryCauses why the others did: the
+	// first 32 of each, then OtherCauses.
+	Causes, RetryCauses map[string]int64
 }
 
 // Leftover is what one piece left over.
@@ -75,7 +76,7 @@ func (l Leftovers) Run(ctx context.Context) (LeftoverTally, error) {
 	if l.Failures == nil && !knownClass(l.Absent.Class) {
 		return LeftoverTally{}, fmt.Errorf("leftovers: %q is no class for a row without an answer", l.Absent.Class)
 	}
-	s := &sieve{Leftovers: l, why: newFailureReader(), kept: newRowReader(nil), out: buffered(l.Output), causes: causes{}, piece: -1}
+	s := &sieve{Leftovers: l, why: newFailureReader(), kept: newRowReader(nil), out: buffered(l.Output), causes: causes{}, retried: causes{}, piece: -1}
 	from := reading{ctx: ctx, maxLine: lineLimit(l.MaxLine), tell: s.tell}
 	s.walk = from.walk(l.Input, l.Skip, l.FirstLine)
 	s.failures = from.feed("failures", l.Failures, s.why.read)
@@ -85,6 +86,6 @@ func (l Leftovers) Run(ctx context.Context) (LeftoverTally, error) {
 		}
 	}
 	s.tell()
-	s.tally.Causes = s.causes
+	s.tally.Causes, s.tally.RetryCauses = s.causes, s.retried
 	return s.tally, nil
 }

@@ -53,8 +53,9 @@ func TestLeftovers(t *testing.T) {
 	require.Equal(t, rows("b", "e", "f"), out)
 	require.Equal(t, jsonl.LeftoverTally{
 		Rows: 7, Answered: 2, Retry: all, Failed: jsonl.Classes{RowError: 1, Cancelled: 1},
-		Pieces: []jsonl.Leftover{{Span: jsonl.Span{Length: int64(len(out)), Rows: 3}, InputTokens: 36, MaxOutputTokens: 27}},
-		Causes: map[string]int64{"http_400 invalid_request_error": 1, "batch_cancelled": 1},
+		Pieces:      []jsonl.Leftover{{Span: jsonl.Span{Length: int64(len(out)), Rows: 3}, InputTokens: 36, MaxOutputTokens: 27}},
+		Causes:      map[string]int64{"http_400 invalid_request_error": 1, "batch_cancelled": 1},
+		RetryCauses: map[string]int64{"http_429": 1, "batch_expired": 1, "missing": 1},
 	}, tally)
 
 	tally, out = leftovers(t, jsonl.Leftovers{RetryCancelled: true}, input, failures)

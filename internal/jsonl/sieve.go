@@ -14,7 +14,8 @@ type sieve struct {
 	kept     *rowReader
 	out      *bufio.Writer
 	tally    LeftoverTally
-	causes   causes
+	causes   causes // of what failed for good
+	retried  causes
 	piece    int   // index of the piece that the last row was in
 	left     int64 // rows of it that are still to come
 	offset   int64 // bytes of leftovers
@@ -68,6 +69,7 @@ func (s *sieve) row() error {
 		return nil
 	}
 	s.tally.Retry.add(failure.Class)
+	s.retried.add(failure.Cause())
 	return s.keep(s.walk.line.Text)
 }
 
