@@ -42,7 +42,7 @@ func (b *bulk) listen(ctx workflow.Context) error {
 				Validator:   b.maySet,
 			}),
 	)
-	workflow.Go(detached, b.hearSignals)
+	workflow.Go(detached, b.inbox().hear)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		ctx.Done().Receive(ctx, nil)
 		b.requestCancel(ctx, cancelledFromOutside)
@@ -50,43 +50,21 @@ func (b *bulk) listen(ctx workflow.Context) error {
 	return err
 }
 
-func (b *bulk) hearSignals(ctx workflow.Context) {
-	for {
-		sel := workflow.NewSelector(ctx)
-		sel.AddReceive(workflow.GetSignalChannel(ctx, batch.SignalFinished), func(c workflow.ReceiveChannel, _ bool) {
-			var f batch.Finished
-			c.Receive(ctx, &f)
-			b.hear(f)
-		})
-		sel.AddReceive(workflow.GetSignalChannel(ctx, batch.SignalLeaseGranted), func(c workflow.ReceiveChannel, _ bool) {
-			var g batch.LeaseGranted
-			c.Receive(ctx, &g)
-			b.granted(ctx, g)
-		})
-		sel.AddReceive(workflow.GetSignalChannel(ctx, batch.SignalCancel), func(c workflow.ReceiveChannel, _ bool) {
-			var req batch.CancelRequest
-			c.Receive(ctx, &req)
-			b.requestCancel(ctx, req)
-		})
-		sel.Select(ctx)
+// inbox is what may be signalled to a bulk run.
+func (b *bulk) inbox() inbox {
+	return inbox{
+		on(batch.SignalFinished, func(_ workflow.Context, f batch.Finished) { b.hear(f) }),
+		on(batch.SignalLeaseGranted, b.granted),
+		on(batch.SignalCancel, b.requestCancel),
 	}
 }
 
-// drain takes what is already here, a cancellation from outside included: what is
-// left behind at a continue-as-new would be lost.
+// drain takes what is already here, a cancellation from outside included.
 func (b *bulk) drain(ctx workflow.Context) {
 	if b.root.Err() != nil {
 		b.requestCancel(ctx, cancelledFromOutside)
 	}
-	for f := (batch.Finished{}); workflow.GetSignalChannel(ctx, batch.SignalFinished).ReceiveAsync(&f); f = (batch.Finished{}) {
-		b.hear(f)
-	}
-	for g := (batch.LeaseGranted{}); workflow.GetSignalChannel(ctx, batch.SignalLeaseGranted).ReceiveAsync(&g); g = (batch.LeaseGranted{}) {
-		b.granted(ctx, g)
-	}
-	for req := (batch.CancelRequest{}); workflow.GetSignalChannel(ctx, batch.SignalCancel).ReceiveAsync(&req); req = (batch.CancelRequest{}) {
-		b.requestCancel(ctx, req)
-	}
+	b.inbox().drain(ctx)
 }
 
 // granted takes a lease that is waited for. One of an ask that is over was given

@@ -36,7 +36,7 @@ func (r *run) listen(ctx workflow.Context) error {
 			func(ctx workflow.Context) (batch.State, error) { return r.onRefresh(detach(ctx)) },
 			workflow.UpdateHandlerOptions{Description: "Read the batch now; returns the fresh state."}),
 	)
-	workflow.Go(detached, r.hearSignals)
+	workflow.Go(detached, r.inbox().hear)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		ctx.Done().Receive(ctx, nil)
 		r.requestCancel(ctx, cancelledFromOutside)
@@ -44,44 +44,20 @@ func (r *run) listen(ctx workflow.Context) error {
 	return err
 }
 
-// cancelledFromOutside is what Temporal's own cancellation asks for.
-var cancelledFromOutside = batch.CancelRequest{RequestedBy: "temporal", Reason: "the workflow was cancelled"}
-
-// detach keeps a handler alive when the workflow's own context is cancelled.
-func detach(ctx workflow.Context) workflow.Context {
-	detached, _ := workflow.NewDisconnectedContext(ctx)
-	return detached
-}
-
-func (r *run) hearSignals(ctx workflow.Context) {
-	for {
-		sel := workflow.NewSelector(ctx)
-		sel.AddReceive(workflow.GetSignalChannel(ctx, batch.SignalWebhook), func(c workflow.ReceiveChannel, _ bool) {
-			var d batch.Delivery
-			c.Receive(ctx, &d)
-			r.hear(d)
-		})
-		sel.AddReceive(workflow.GetSignalChannel(ctx, batch.SignalCancel), func(c workflow.ReceiveChannel, _ bool) {
-			var req batch.CancelRequest
-			c.Receive(ctx, &req)
-			r.requestCancel(ctx, req)
-		})
-		sel.Select(ctx)
+// inbox is what may be signalled to a run.
+func (r *run) inbox() inbox {
+	return inbox{
+		on(batch.SignalWebhook, func(_ workflow.Context, d batch.Delivery) { r.hear(d) }),
+		on(batch.SignalCancel, r.requestCancel),
 	}
 }
 
-// drain takes what is already here, a cancellation from outside included: what is
-// left behind at a continue-as-new would be lost.
+// drain takes what is already here, a cancellation from outside included.
 func (r *run) drain(ctx workflow.Context) {
 	if r.root.Err() != nil {
 		r.requestCancel(ctx, cancelledFromOutside)
 	}
-	for d := (batch.Delivery{}); workflow.GetSignalChannel(ctx, batch.SignalWebhook).ReceiveAsync(&d); d = (batch.Delivery{}) {
-		r.hear(d)
-	}
-	for req := (batch.CancelRequest{}); workflow.GetSignalChannel(ctx, batch.SignalCancel).ReceiveAsync(&req); req = (batch.CancelRequest{}) {
-		r.requestCancel(ctx, req)
-	}
+	r.inbox().drain(ctx)
 }
 
 // hear takes a delivery as what it is: a hint that something may have changed.
