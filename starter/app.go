@@ -177,6 +177,16 @@ func (a app) store(ctx context.Context, cfg env.Config) (*blobstore.Store, error
 	return blobstore.Open(ctx, blobstore.Config{URL: cfg.StoreURL, Inputs: cfg.Inputs})
 }
 
+// open reads the configuration and opens the store.
+func (a app) open(ctx context.Context) (env.Config, *blobstore.Store, error) {
+	cfg, err := a.config()
+	if err != nil {
+		return cfg, nil, err
+	}
+	store, err := a.store(ctx, cfg)
+	return cfg, store, err
+}
+
 // dial connects to Temporal, or says where it should be.
 func (a app) dial(ctx context.Context) (client.Client, error) {
 	c, err := a.connect(ctx)

@@ -27,11 +27,7 @@ func (c *resultsCmd) Run(ctx context.Context, a *app) error {
 	if err := batch.CheckWorkflowID(c.ID); err != nil {
 		return usage("%w", err)
 	}
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	store, err := a.store(ctx, cfg)
+	cfg, store, err := a.open(ctx)
 	if err != nil {
 		return err
 	}

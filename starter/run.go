@@ -57,11 +57,7 @@ func (f startFlags) start(ctx context.Context, a *app, job batch.Job) error {
 	if err := f.check(job); err != nil {
 		return err
 	}
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	store, err := a.store(ctx, cfg)
+	cfg, store, err := a.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -36,11 +36,7 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 
 // forgotten tells of a run that Temporal has no more, by its manifest.
 func (c *statusCmd) forgotten(ctx context.Context, a *app, missing error) error {
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	store, err := a.store(ctx, cfg)
+	_, store, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -65,11 +61,7 @@ func (a app) printState(ctx context.Context, state batch.State, id string, asJSO
 	if asJSON {
 		return a.printJSON(state)
 	}
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	store, err := a.store(ctx, cfg)
+	_, store, err := a.open(ctx)
 	if err != nil {
 		return err
 	}

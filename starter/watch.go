@@ -10,11 +10,7 @@ type watchCmd struct {
 
 // Run follows a run to its end and exits with its code.
 func (c *watchCmd) Run(ctx context.Context, a *app) error {
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	store, err := a.store(ctx, cfg)
+	_, store, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
