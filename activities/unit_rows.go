@@ -21,6 +21,8 @@ type PrepareInput struct {
 	Try        int        `json:"try"`
 	Input      string     `json:"input"` // of the bulk run
 	WorkflowID string     `json:"workflow_id"`
+	// LookOnly tells that the unit is not to be sent: nothing is gathered.
+	LookOnly bool `json:"look_only,omitempty"`
 }
 
 // PrepareOutput says what to send, and whether it was sent before.
@@ -53,7 +55,7 @@ func (a *Activities) Prepare(ctx context.Context, in PrepareInput) (PrepareOutpu
 	if err := a.lookForSent(ctx, in.WorkflowID, prefix, &out); err != nil || out != (PrepareOutput{}) {
 		return out, err
 	}
-	if clean(in.Unit) {
+	if in.LookOnly || clean(in.Unit) {
 		return out, nil
 	}
 	out.Key = in.Rows(in.Round, in.Unit.Number)

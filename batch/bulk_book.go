@@ -23,6 +23,9 @@ type BulkBook struct {
 	RoundCounts BulkCounts `json:"round_counts"`
 	RoundCauses []Cause    `json:"round_causes,omitempty"`
 	AgainCauses []Cause    `json:"again_causes,omitempty"` // of rows worth another try
+	// Reset tells that this run was reset: what it has sent before must be found
+	// again, even where nothing new is sent.
+	Reset bool `json:"reset,omitempty"`
 	// BeginAt is when the round may begin to send.
 	BeginAt    time.Time `json:"begin_at,omitzero"`
 	RoundMoney Money     `json:"round_money"`

@@ -114,6 +114,9 @@ func ParseProfiles(raw []byte) (map[string]Profile, error) {
 		if c := p.Capacity(); min(int64(c.UploadsPerHour), c.UploadBytesPerDay, int64(c.CreatesPerHour), int64(c.MaxLive), c.MaxEnqueuedTokens) < 0 {
 			return nil, fmt.Errorf("limits file: profile %q: a quota is negative; leave it out where there is none", name)
 		}
+		if p.MaxInFlight < 0 || p.MaxInFlight > maxMaxInFlight || p.MaxTokens < 0 || min(p.InputUSDPerMillion, p.OutputUSDPerMillion) < 0 {
+			return nil, fmt.Errorf("limits file: profile %q: max_in_flight must be 1 to %d, max_tokens_per_batch and prices not negative", name, maxMaxInFlight)
+		}
 		out[name] = p
 	}
 	return out, nil

@@ -68,6 +68,7 @@ func newBulk(ctx workflow.Context, input json.RawMessage) *bulk {
 			b.parseErr = errors.New(`job: unknown field "carried"`)
 		}
 	}
+	b.book.Reset = b.book.Reset || info.OriginalRunID != "" && info.OriginalRunID != info.WorkflowExecution.RunID
 	b.job.Carried = nil
 	b.at = b.state.Bulk
 	b.state.SessionID = batch.SessionID(info.WorkflowExecution.ID, b.token)
@@ -110,15 +111,16 @@ func (b *bulk) survey(ctx workflow.Context) error {
 	}
 	ctx, stop := workflow.WithCancel(ctx)
 	defer stop()
+	unwanted := func() bool { return b.cancelRequested() && !b.book.Reset }
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		if workflow.Await(ctx, b.cancelRequested) == nil {
+		if workflow.Await(ctx, unwanted) == nil {
 			stop() // a long look at rows that nobody wants any more
 		}
 	})
 	out, err := call(ctx, longTransfer("survey "+b.job.Input, patience), act.Survey,
 		activities.SurveyInput{Job: b.job, Files: b.files})
 	switch {
-	case b.cancelRequested():
+	case unwanted():
 		return errStopped
 	case err != nil:
 		return end(batch.OutcomeRejected, "survey the input: "+reason(err))
@@ -174,9 +176,14 @@ func (b *bulk) cancelRequested() bool { return b.state.Cancellation != nil }
 func (b *bulk) endRound(ctx workflow.Context) error {
 	k := &b.book
 	k.Units = nil // what a stop has left unsent
-	b.at.Past = append(b.at.Past, batch.RoundSummary{
-		Round: b.at.Round, Batches: b.at.Ended, Rows: b.at.Rows, Answered: k.RoundCounts.Answered, Again: k.RoundCounts.Open, Money: k.RoundMoney,
-	})
+	if !k.BeginAt.IsZero() {
+		k.BeginAt, b.state.Problem = time.Time{}, ""
+	}
+	if b.at.Round == 1 || b.at.Ended > 0 { // a stop may come before the round has begun
+		b.at.Past = append(b.at.Past, batch.RoundSummary{
+			Round: b.at.Round, Batches: b.at.Ended, Rows: b.at.Rows, Answered: k.RoundCounts.Answered, Again: k.RoundCounts.Open, Money: k.RoundMoney,
+		})
+	}
 	if b.at.Round == 1 {
 		k.Unsent = b.at.Rows - k.RoundCounts.Sum()
 	}
@@ -184,18 +191,30 @@ func (b *bulk) endRound(ctx workflow.Context) error {
 	if c := b.at.Cancelled; c != nil {
 		c.NotSent = b.at.Units - b.at.Ended
 	}
-	if !again { // what was worth another try gets none any more
-		b.at.Causes = batch.AddCauses(b.at.Causes, k.AgainCauses, shownCauses)
-	}
-	if !again || b.stopped() {
-		k.RoundsRun, k.Undone = true, again || b.at.Ended < b.at.Units
+	if !again || b.stopped() && !(b.looksBack() && b.at.Ended == b.at.Units) {
+		b.endRounds(again)
 		return nil
 	}
+	return b.planRound(ctx)
+}
+
+// endRounds notes that no round follows: what was worth another try gets none.
+func (b *bulk) endRounds(again bool) {
+	k := &b.book
+	b.at.Causes = batch.AddCauses(b.at.Causes, k.AgainCauses, shownCauses)
+	k.RoundsRun, k.Undone = true, k.Undone || again || b.at.Ended < b.at.Units
+}
+
+// planRound packs what the round has left over into the batches of the next.
+func (b *bulk) planRound(ctx workflow.Context) error {
+	k := &b.book
 	out, err := call(ctx, longTransfer(fmt.Sprintf("plan round %d", b.at.Round+1), patience), act.PlanRound, activities.PlanRoundInput{
 		Files: b.files, Round: b.at.Round + 1, Rows: k.RoundCounts.Open, Limits: k.Profile.UnitLimits(b.job.BulkJob, k.Mode),
 	})
 	if err != nil {
-		return end(batch.OutcomeResultsUnavailable, fmt.Sprintf("plan round %d: %s", b.at.Round+1, reason(err)))
+		b.breakOff(fmt.Sprintf("plan round %d", b.at.Round+1), err)
+		b.endRounds(true)
+		return nil
 	}
 	if wait := batch.BetweenRounds(b.at.Round, k.RoundCounts.Sum(), k.AgainCauses); wait > 0 {
 		k.BeginAt = workflow.Now(ctx).Add(wait)
@@ -205,7 +224,7 @@ func (b *bulk) endRound(ctx workflow.Context) error {
 	b.at.Round++
 	b.at.Units, b.at.Rows, b.at.Ended = out.Units, out.Rows, 0
 	k.PlanSize, k.Cursor, k.Queue = out.PlanSize, 0, nil
-	k.RoundCounts, k.RoundCauses, k.AgainCauses, k.RoundMoney, k.Passed = batch.BulkCounts{}, nil, nil, batch.Money{}, nil
+	k.RoundCounts, k.RoundCauses, k.RoundMoney, k.Passed = batch.BulkCounts{}, nil, batch.Money{}, nil
 	return nil
 }
 
@@ -213,6 +232,10 @@ func (b *bulk) endRound(ctx workflow.Context) error {
 func (b *bulk) stopped() bool {
 	return b.cancelRequested() || b.book.BudgetReached || b.book.Broken != ""
 }
+
+// looksBack tells that a run that sends nothing new must still find what it has
+// sent before it was reset.
+func (b *bulk) looksBack() bool { return b.stopped() && b.book.Reset && b.book.Broken == "" }
 
 // breakOff notes a step that cannot succeed.
 func (b *bulk) breakOff(doing string, err error) {

@@ -18,7 +18,7 @@ func TestBulkBudget(t *testing.T) {
 	require.Equal(t, string(batch.KindBudgetExhausted), e.status)
 	require.Len(t, f.begun, 4)
 	require.InDelta(t, 0.4, e.Bulk.Money.USD(), 1e-6)
-	require.Contains(t, e.Failure.Message, "0.4500")
+	require.Contains(t, e.Failure.Message, "0.45 USD: 0.40 USD spent")
 	require.NotNil(t, e.Results, "what was answered is published")
 }
 

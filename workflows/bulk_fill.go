@@ -41,25 +41,21 @@ const maxPageBacklog = 200
 
 // mayBegin tells whether new units may be begun at all.
 func (b *bulk) mayBegin() bool {
-	return !b.stopped() && b.at.Paused == "" && len(b.book.PageQueue) < maxPageBacklog
+	return (!b.stopped() || b.looksBack()) && b.at.Paused == "" && len(b.book.PageQueue) < maxPageBacklog
 }
 
 // mayAsk tells whether a unit may ask for capacity: there is room in the window,
 // which may have been made smaller, and money.
 func (b *bulk) mayAsk(u batch.OpenUnit) bool {
-	begun := 0
-	for _, other := range b.book.Units {
-		if b.begun(other) {
-			begun++
-		}
-	}
-	if begun >= b.at.MaxFlight {
+	if b.crowded(u) {
 		return false
 	}
 	verdict := b.afford(u)
 	if verdict == batch.Unaffordable {
 		b.book.BudgetReached = true
-		b.state.Problem = fmt.Sprintf("budget_usd %.4f: %.4f spent, the next batch would exceed it", b.at.Budget, b.at.Money.USD())
+		cost, _ := b.hold(u.Unit)
+		b.state.Problem = fmt.Sprintf("budget_usd %s: %s spent, the next batch is expected to cost %s",
+			batch.USD(b.at.Budget), batch.USD(b.at.Money.USD()), batch.USD(batch.Money{CostNanos: cost}.USD()))
 		b.changed = true
 	}
 	return verdict == batch.Affordable
@@ -73,18 +69,31 @@ func (b *bulk) begun(u batch.OpenUnit) bool {
 // afford tells whether a unit fits the budget beside those that are under way,
 // and those that have asked: once it may be sent, only those before it.
 func (b *bulk) afford(u batch.OpenUnit) batch.Affordability {
-	held, alone := int64(0), true
+	held, ahead := int64(0), b.ahead(u)
+	for _, other := range ahead {
+		more, _ := b.hold(other.Unit)
+		held += more
+	}
+	cost, known := b.hold(u.Unit)
+	return batch.Afford(b.at.Budget, b.at.Money.CostNanos+b.at.AtRiskNanos, held, cost, known, len(ahead) == 0)
+}
+
+// crowded tells that a unit has no place in the window, which may have been made
+// smaller.
+func (b *bulk) crowded(u batch.OpenUnit) bool { return len(b.ahead(u)) >= b.at.MaxFlight }
+
+// ahead are the units that count before another: those that are sent, and those
+// that have asked for capacity; once it has asked itself, only the ones before it.
+func (b *bulk) ahead(u batch.OpenUnit) []batch.OpenUnit {
+	var out []batch.OpenUnit
 	for _, other := range b.book.Units {
 		sent := other.Stage == batch.UnitRunning || other.Stage == batch.UnitEnded
 		before := b.begun(other) && (u.Stage == batch.UnitDeferred || other.Number < u.Number)
-		if other.Number == u.Number || !sent && !before {
-			continue
+		if other.Number != u.Number && (sent || before) {
+			out = append(out, other)
 		}
-		more, _ := b.hold(other.Unit)
-		held, alone = held+more, false
 	}
-	cost, known := b.hold(u.Unit)
-	return batch.Afford(b.at.Budget, b.at.Money.CostNanos+b.at.AtRiskNanos, held, cost, known, alone)
+	return out
 }
 
 func (b *bulk) hold(u batch.Unit) (int64, bool) {

@@ -111,10 +111,10 @@ func (b *bulk) runPage(ctx workflow.Context, p batch.Page) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		defer cancel()
 		err := b.startPage(ctx, id, p)
-		for temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		for tries := 1; temporal.IsWorkflowExecutionAlreadyStartedError(err); tries++ {
 			// A page of before this run was reset: once it has ended, the page is
 			// delivered again.
-			if err = workflow.Sleep(ctx, foreignWait); err == nil {
+			if err = workflow.Sleep(ctx, batch.RoomAgain(tries)); err == nil {
 				err = b.startPage(ctx, id, p)
 			}
 		}

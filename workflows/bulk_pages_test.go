@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 
 	"batchkeeper/activities"
 	"batchkeeper/batch"
@@ -94,4 +95,35 @@ func TestBulkPageThatDoesNotStop(t *testing.T) {
 	require.Equal(t, 1, e.Bulk.Pages.NotRun)
 	require.Len(t, e.Bulk.Pages.Failures, 2, "they are named")
 	require.Equal(t, 10*time.Hour+batch.DefaultCancelGrace, took.Round(time.Minute))
+}
+
+// A run that breaks still waits for its pages.
+func TestBulkBrokenRunWaitsForPages(t *testing.T) {
+	f := newFloor(t, 3)
+	f.pages(1, 10*time.Hour)
+	happy := f.settle
+	f.settle = func(in activities.SettleUnitInput) (activities.SettleUnitOutput, error) {
+		if in.Unit.Number == 3 {
+			return activities.SettleUnitOutput{}, temporal.NewNonRetryableApplicationError("gone", string(batch.KindResultsUnavailable), nil)
+		}
+		return happy(in)
+	}
+	e := f.runBulk(pagedJob)
+	require.Equal(t, batch.OutcomeResultsUnavailable, e.Outcome)
+	require.Contains(t, e.Failure.Message, "settle "+child(1, 3)+": gone")
+	require.Equal(t, &batch.DownstreamState{Started: 2, Completed: 2}, e.Bulk.Pages)
+}
+
+// Pages that a cancel kept from being run are something that was left undone,
+// also where every batch had ended before.
+func TestBulkCancelDropsPages(t *testing.T) {
+	for _, at := range []time.Duration{30 * time.Minute, 2 * time.Hour} {
+		f := newFloor(t, 1)
+		f.takes = func(string) time.Duration { return 0 }
+		f.pages(5, 10*time.Hour)
+		f.at(at, func() { f.update(batch.UpdateCancel, bulkCancel) })
+		e := f.runBulk(pagedJob)
+		require.Equal(t, batch.OutcomeCancelled, e.Outcome, at)
+		require.Equal(t, 3, e.Bulk.Pages.NotRun)
+	}
 }

@@ -44,8 +44,6 @@ func (b *bulk) round(ctx workflow.Context) error {
 		}
 		b.show(ctx)
 		switch {
-		case b.roundOver() && b.book.Broken != "":
-			return end(batch.OutcomeResultsUnavailable, b.book.Broken)
 		case b.roundOver():
 			return nil
 		case renew && b.idle():
@@ -76,7 +74,7 @@ func (b *bulk) roundOver() bool {
 	switch {
 	case b.working > 0:
 		return false
-	case b.stopped():
+	case b.stopped() && !b.looksBack():
 		return !slices.ContainsFunc(b.book.Units, func(u batch.OpenUnit) bool { return u.Stage != batch.UnitDeferred })
 	default:
 		return len(b.book.Units) == 0 && b.planDone()
@@ -137,7 +135,8 @@ func (b *bulk) advance(ctx workflow.Context) {
 		if b.busy[u.WorkflowID] {
 			continue
 		}
-		if u.Stage == batch.UnitWaiting && b.held() || u.Stage == batch.UnitGranted && (b.held() || b.afford(u) != batch.Affordable) {
+		if u.Stage == batch.UnitWaiting && (b.held() || b.crowded(u)) ||
+			u.Stage == batch.UnitGranted && (b.held() || b.crowded(u) || b.afford(u) != batch.Affordable) {
 			b.begin(ctx, u, b.yield)
 			continue
 		}
@@ -154,6 +153,9 @@ func (b *bulk) held() bool { return b.stopped() || b.at.Paused != "" }
 func (b *bulk) next(now time.Time, u batch.OpenUnit) func(workflow.Context, batch.OpenUnit) {
 	switch u.Stage {
 	case batch.UnitDeferred:
+		if b.looksBack() {
+			return b.lookUp
+		}
 		if !b.held() && !now.Before(u.NotBefore) && b.mayAsk(u) {
 			return b.ask
 		}

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"fmt"
 	"slices"
 
 	"go.temporal.io/sdk/workflow"
@@ -13,7 +14,7 @@ import (
 // no room for it.
 func (b *bulk) settle(ctx workflow.Context, u batch.OpenUnit) {
 	f := *u.Finished
-	if code, refused := noRoom(f); refused && !b.stopped() {
+	if code, refused := noRoom(f); refused {
 		b.refused(ctx, u, code)
 		return
 	}
@@ -48,6 +49,9 @@ func noRoom(f batch.Finished) (code string, ok bool) {
 	return batch.RefusalIn(f.Failure.Message)
 }
 
+// manyRefusals are as many as a busy account explains badly.
+const manyRefusals = 5
+
 // refused tells the governor, which learns from it, and puts the unit back.
 func (b *bulk) refused(ctx workflow.Context, u batch.OpenUnit, code string) {
 	err := workflow.SignalExternalWorkflow(ctx, b.at.Governor, "", batch.SignalRefused,
@@ -55,19 +59,28 @@ func (b *bulk) refused(ctx workflow.Context, u batch.OpenUnit, code string) {
 	if err != nil {
 		b.log.Info("tell of a refusal", "governor", b.at.Governor, "error", err)
 	}
-	b.retry(ctx, u, batch.RoomAgain(u.Try), "the gateway had no room: "+code)
+	problem := fmt.Sprintf("the gateway had no room, %d times: %s", u.Try, code)
+	if u.Try >= manyRefusals {
+		problem += ". If nothing else uses the account, the batch is too large for it: lower max_rows_per_batch, or max_tokens_per_batch in the limits file"
+	}
+	b.retry(ctx, u, batch.RoomAgain(u.Try), problem)
 }
 
 // count adds what a settled unit came to.
 func (b *bulk) count(u batch.OpenUnit, out activities.SettleUnitOutput) {
 	k := &b.book
 	b.at.Ended++
+	if k.RoundCounts.Sum() == 0 { // until then those of the round before are worth telling
+		k.AgainCauses = nil
+	}
 	k.RoundCounts, k.RoundMoney = k.RoundCounts.Plus(out.Counts), k.RoundMoney.Plus(out.Money)
 	k.RoundCauses = batch.AddCauses(k.RoundCauses, out.Causes, shownCauses)
 	k.AgainCauses = batch.AddCauses(k.AgainCauses, out.AgainCauses, shownCauses)
 	b.at.Causes = batch.AddCauses(b.at.Causes, out.Causes, shownCauses)
 	b.at.Money = b.at.Money.Plus(out.Money)
 	switch {
+	case out.Money.Unpriced > 0:
+		b.unpriced(u)
 	case out.Money.TotalTokens > 0:
 		k.RowsSpent += u.Rows
 	case batch.MayBePaid(out.Outcome):
@@ -102,6 +115,18 @@ func (b *bulk) trip() {
 	if reason, cause := batch.Breaker(k.RoundCounts.Sum(), k.RoundCauses, k.Passed); reason != "" {
 		b.at.Paused, k.PauseCause = reason, cause
 	}
+}
+
+// unpriced pauses a run whose budget cannot be held: nobody tells what a batch
+// has cost. A resume lets that pass.
+func (b *bulk) unpriced(u batch.OpenUnit) {
+	const cause = "unpriced"
+	if b.at.Budget <= 0 || b.held() || slices.Contains(b.book.Passed, cause) {
+		return
+	}
+	b.book.PauseCause = cause
+	b.at.Paused = fmt.Sprintf("budget_usd cannot be held: the gateway does not tell what %s has cost, and profile %s has no price. "+
+		"Resume goes on without knowing", u.WorkflowID, b.book.Profile.Name)
 }
 
 const shownCauses = 10

@@ -228,6 +228,9 @@ func TestBulkRoundsWaitForAProviderInTrouble(t *testing.T) {
 	e := f.runBulk(bulkJob)
 	require.Equal(t, batch.OutcomeCancelled, e.Outcome)
 	require.Len(t, f.begun, 6)
+	require.Empty(t, e.Problem)
+	require.Len(t, e.Bulk.Past, 2, "the third round never began")
+	require.Equal(t, []batch.Cause{{Cause: "http_429 rate_limit_exceeded", Rows: 3 * shardRows}}, e.Bulk.Causes)
 }
 
 func TestBulkTellsWhyTheLastRoundFailed(t *testing.T) {
@@ -253,4 +256,44 @@ func TestBulkNoticeOfAnotherRunsBatch(t *testing.T) {
 	f.at(10*time.Minute, func() { f.note(func() { f.grants = true }) })
 	require.Equal(t, batch.OutcomeCompleted, f.runBulk(bulkJob).Outcome)
 	require.Equal(t, []string{child(1, 1)}, f.begun)
+}
+
+// A window that is made smaller holds for those that wait for capacity, too.
+func TestBulkWindowIsMadeSmaller(t *testing.T) {
+	f := newFloor(t, 6)
+	f.grantInTurn(2)
+	one := 1
+	f.at(10*time.Minute, func() { f.update(batch.UpdateSet, batch.SetRequest{MaxInFlight: &one}) })
+	f.at(30*time.Minute, func() {
+		waiting := 0
+		for _, l := range f.state().Bulk.Live {
+			if l.Stage == batch.UnitWaiting || l.Stage == batch.UnitGranted {
+				waiting++
+			}
+		}
+		require.Zero(t, waiting, "the first runs, the others have given their wish back")
+		require.Len(t, f.begun, 1)
+		f.note(func() { f.grants = true })
+	})
+	e := f.runBulk(`{"input":"in.jsonl","max_in_flight":6}`)
+	require.Equal(t, batch.OutcomeCompleted, e.Outcome)
+	require.Equal(t, 1, f.most)
+}
+
+// A budget cannot be held where nobody tells what a batch has cost.
+func TestBulkBudgetWithoutACost(t *testing.T) {
+	f := newFloor(t, 4)
+	f.settle = func(in activities.SettleUnitInput) (activities.SettleUnitOutput, error) {
+		return activities.SettleUnitOutput{
+			Outcome: batch.OutcomeCompleted, Counts: batch.BulkCounts{Answered: in.Unit.Rows}, Money: batch.Money{TotalTokens: 7, Unpriced: 1},
+		}, nil
+	}
+	f.at(20*time.Hour, func() {
+		require.Len(t, f.begun, 1)
+		require.Contains(t, f.state().Bulk.Paused, "budget_usd cannot be held")
+		f.update(batch.UpdateResume)
+	})
+	e := f.runBulk(`{"input":"in.jsonl","budget_usd":1}`)
+	require.Equal(t, batch.OutcomeCompleted, e.Outcome)
+	require.Len(t, f.begun, 4)
 }

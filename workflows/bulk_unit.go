@@ -74,12 +74,34 @@ func (b *bulk) send(ctx workflow.Context, u batch.OpenUnit) {
 	})
 	switch {
 	case err != nil:
-		b.returnLease(ctx, u.WorkflowID, u.Ask)
 		b.ended(batch.Finished{WorkflowID: u.WorkflowID, Outcome: batch.OutcomeRejected, Failure: &batch.Failure{
 			Type: batch.KindBatchRejected, Message: "prepare: " + reason(err),
 		}})
 	case out.Foreign != "":
 		b.retry(ctx, u, foreignWait, out.Foreign)
+	case !b.found(u, out):
+		b.start(ctx, u, out.Key)
+	}
+}
+
+// lookUp looks whether a unit was sent before this run was reset, and drops it
+// where it was not.
+func (b *bulk) lookUp(ctx workflow.Context, u batch.OpenUnit) {
+	out, err := call(ctx, longTransfer("look for "+u.WorkflowID, patience), act.Prepare, activities.PrepareInput{
+		Files: b.files, Round: b.at.Round, Unit: u.Unit, Try: u.Try, Input: b.job.Input, WorkflowID: u.WorkflowID, LookOnly: true,
+	})
+	if err != nil {
+		b.breakOff("look for "+u.WorkflowID, err)
+	}
+	if err != nil || !b.found(u, out) {
+		b.drop(u.Number)
+	}
+}
+
+// found takes a unit on from where it was before this run was reset, if it was
+// sent then.
+func (b *bulk) found(u batch.OpenUnit, out activities.PrepareOutput) bool {
+	switch {
 	case out.Collected:
 		b.ended(batch.Finished{WorkflowID: u.WorkflowID, Outcome: batch.OutcomeCompleted})
 	case out.Ended != nil:
@@ -87,8 +109,9 @@ func (b *bulk) send(ctx workflow.Context, u batch.OpenUnit) {
 	case out.Open:
 		b.stage(u.Number, batch.UnitRunning, "")
 	default:
-		b.start(ctx, u, out.Key)
+		return false
 	}
+	return true
 }
 
 // start starts the child and waits until it runs, no longer: the batch outlives

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"batchkeeper/activities"
@@ -44,6 +45,7 @@ func newPatrol(t *testing.T) *patrol {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // a busy machine is no deadlock
 	env.SetTestTimeout(30 * time.Second)
 	p := &patrol{
 		world: &world{t: t, env: env}, seen: map[string]batch.Tracking{}, adopted: map[string]batch.Job{}, signals: map[string]batch.CancelRequest{},

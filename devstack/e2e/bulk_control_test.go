@@ -75,3 +75,42 @@ func TestBulkCancel(t *testing.T) {
 	require.Equal(t, batch.CancelAccepted, result.Cancellation.Result)
 	require.Len(t, w.gateway.BatchesOf(""), 20)
 }
+
+// A run that was reset has forgotten what it has sent. Cancelled at once, it still
+// finds every live batch, has it cancelled and waits for it.
+func TestBulkResetThenCancel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.startBulk(w.writeInput(prompts(800)...), inShards(100, 4))
+	w.eventually("four batches are live", func() bool { return w.entries(effect(gatewaytest.EffectBatchCreated)) == 4 })
+	r.reset(r.firstTask())
+	require.NoError(t, r.CancelAsync(t.Context(), batch.CancelRequest{Reason: "changed my mind", RequestedBy: "the test"}))
+	result := r.waitBulk()
+	require.Equal(t, batch.OutcomeCancelled, result.Outcome)
+	require.Equal(t, 4, result.Bulk.Cancelled.Cancelled)
+	require.Len(t, w.gateway.BatchesOf(""), 4)
+	for _, b := range w.gateway.BatchesOf("") {
+		require.Equal(t, string(batch.StatusCancelled), b.Status)
+	}
+}
+
+// A reset of a cancelled run hears the cancel again, sends nothing, and publishes
+// what the run had collected.
+func TestBulkResetOfACancelledRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.startBulk(w.writeInput(prompts(400)...), inShards(100, 2))
+	w.eventually("two batches are live", func() bool { return w.entries(effect(gatewaytest.EffectBatchCreated)) == 2 })
+	require.NoError(t, w.gateway.Finish(w.gateway.BatchesOf("")[0].ID, string(batch.StatusCompleted), -1))
+	r.await("one is collected, a third is live", func(s batch.State) bool { return s.Bulk.Ended == 1 && len(s.Bulk.Live) == 2 })
+	_, err := r.Cancel(t.Context(), batch.CancelRequest{Reason: "changed my mind", RequestedBy: "the test"})
+	require.NoError(t, err)
+	first := r.waitBulk()
+	require.EqualValues(t, 100, first.Bulk.Counts.Answered)
+	created := w.entries(effect(gatewaytest.EffectBatchCreated))
+	r.reset(r.firstTask())
+	again := r.waitBulk()
+	require.Equal(t, batch.OutcomeCancelled, again.Outcome)
+	require.Equal(t, first.Bulk.Counts, again.Bulk.Counts)
+	require.Equal(t, created, w.entries(effect(gatewaytest.EffectBatchCreated)), "nothing is sent")
+}

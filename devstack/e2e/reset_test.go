@@ -45,6 +45,18 @@ func (r *run) lastTask(before func(*historypb.HistoryEvent) bool) int64 {
 	return found
 }
 
+// firstTask is the run's first completed workflow task.
+func (r *run) firstTask() int64 {
+	r.w.t.Helper()
+	for _, e := range r.histories()[0].GetEvents() {
+		if e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
+			return e.GetEventId()
+		}
+	}
+	require.Fail(r.w.t, "no workflow task has completed")
+	return 0
+}
+
 func schedules(activity string) func(*historypb.HistoryEvent) bool {
 	return func(e *historypb.HistoryEvent) bool {
 		return e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == activity
