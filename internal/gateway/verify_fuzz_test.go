@@ -147,18 +147,19 @@ func FuzzSigningSecret(f *testing.F) {
 	for _, text := range []string{
 		"", "whsec_", fuzzSecret, fuzzStandardSecret, fuzzStandardSecret + "\n", "whsec_" + strings.Repeat("A", 31), "whsec_" + strings.Repeat("A", 31) + "B",
 		"whsec_" + strings.Repeat("A", 16) + "\n" + strings.Repeat("A", 16), strings.Repeat("k", 24), "whsec_" + strings.Repeat("-", 44),
+		"whsec_" + strings.Repeat("A", 40), strings.Repeat("\x00", 24), // zeros, which sign as the empty key does
 	} {
 		f.Add(text, "id", []byte("{}"))
 	}
 	f.Fuzz(func(t *testing.T, text, id string, body []byte) {
 		key, now := secret.New(text), time.Unix(1790000000, 0)
 		_, err := NewPhaseoVerifier([]secret.Value{key})
-		require.Equal(t, len(key.Reveal()) >= minKeyBytes, err == nil)
+		require.Equal(t, len(key.Reveal()) >= minKeyBytes && strings.Trim(key.Reveal(), "\x00") != "", err == nil)
 		_, err = NewOpenAIVerifier([]secret.Value{key})
 		signature, signErr := SignOpenAI(key, id, "1790000000", body)
 		require.Equal(t, err == nil, signErr == nil)
 		if err != nil {
-			if len(text) > len("a signing secret holds fewer than 24 bytes") {
+			if len(text) > len("a signing secret does not begin with whsec_: use the endpoint's whole secret") {
 				require.NotContains(t, err.Error(), text)
 			}
 			return
