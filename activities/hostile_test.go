@@ -22,7 +22,8 @@ import (
 
 // hostileNames are ids that would lead elsewhere, were they taken for a path.
 var hostileNames = []string{
-	"../../x", "..", "/etc/passwd", `..\..\x`, "a\x00b", "CON", "/dev/stdin", "b?x", "results.jsonl", "manifest.json", strings.Repeat("a", 10_000), "\u202e", "%2e%2e%2fx",
+	"../../x", "..", "/etc/passwd", `..\..\x`, "a\x00b", "CON", "/dev/stdin", "b?x", "results.jsonl", "manifest.json", strings.Repeat("a", 10_000),
+	"\u202e", "%2e%2e%2fx",
 }
 
 // hostileWorld is a world whose gateway answers everything with one body, and

@@ -19,7 +19,8 @@ import (
 func FuzzJob(f *testing.F) {
 	for _, seed := range []string{
 		``, ` `, `{}`, `null`, `[]`, `{"input":"in.jsonl"}`, `{"input":"in.jsonl"}{}`, `{"input":"a","stale_aftr":"1h"}`, `{"input":"a","stale_after":3600}`,
-		`{"batch_id":"../../x","results_prefix":"../../etc"}`, `{"batch_id":"a\u0000b"}`, `{"input":"a","results_prefix":"/etc"}`, `{"input":"a","results_prefix":"a//b"}`,
+		`{"batch_id":"../../x","results_prefix":"../../etc"}`, `{"batch_id":"a\u0000b"}`, `{"input":"a","results_prefix":"/etc"}`,
+		`{"input":"a","results_prefix":"a//b"}`,
 		`{"input":"a","input_range":{"offset":-1,"length":1e18}}`, `{"input":"a","input_range":{"offset":1.5,"length":1}}`,
 		`{"input":"a","poll":{"min":"1s","max":"1h","growth":1e400}}`, `{"input":"a","poll":{"min":"-9223372036854775808ns"}}`,
 		`{"input":"a","budget_usd":-1,"rounds":1000000000,"max_in_flight":-1,"max_rows_per_batch":9223372036854775807}`,

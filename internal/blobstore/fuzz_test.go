@@ -15,7 +15,8 @@ import (
 
 // hostileNames are what an id, a key or a path of somebody else's making can be.
 var hostileNames = []string{
-	"a/b.jsonl", "", ".", "..", "../../x", "a/../../x", "/etc/passwd", "a\x00b", `a\..\..\b`, `C:\x`, "CON", "nul.jsonl", "a.tmp", "a.attrs", "a//b", "a/", "...",
+	"a/b.jsonl", "", ".", "..", "../../x", "a/../../x", "/etc/passwd", "a\x00b", `a\..\..\b`, `C:\x`, "CON", "nul.jsonl", "a.tmp", "a.attrs",
+	"a//b", "a/", "...",
 	"%2e%2e/x", "..%2f..%2fx", "a:b", "a\u2028b", "\xff", "-", "~", "a b ", "__0x2f__", strings.Repeat("a", 300), strings.Repeat("a/", 600), "日本/é", "e\u0301",
 }
 
@@ -92,7 +93,9 @@ func FuzzInput(f *testing.F) {
 // Whatever a workflow is called, its results have a place of their own in every
 // kind of store: one folder below the root, and another one for another name.
 func FuzzResultsPrefix(f *testing.F) {
-	for _, id := range []string{"nightly-1", ".", "..", "../../x", "a/b/c", "CON", "adopt-../../x", strings.Repeat("%", 200), strings.Repeat("/", 200), "a.tmp", `a\b`} {
+	for _, id := range []string{
+		"nightly-1", ".", "..", "../../x", "a/b/c", "CON", "adopt-../../x", strings.Repeat("%", 200), strings.Repeat("/", 200), "a.tmp", `a\b`,
+	} {
 		f.Add(id, "..")
 	}
 	f.Fuzz(func(t *testing.T, id, other string) {

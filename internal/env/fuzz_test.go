@@ -31,8 +31,10 @@ const (
 func FuzzConfiguration(f *testing.F) {
 	for i := range variables {
 		for _, value := range []string{
-			"", " ", "https://api.example.com/v1", "https://user:canary@host/v1", "http://h?x=1", "http://h#", "http://h#x", "ftp://h", "http://", "http://h:port", "//h", "\x00",
-			"file:///data", "file://host/x", "file://./x", "s3://bucket?region=eu", ":8088", "127.0.0.1:-1", "[::1]:65536", "a:b:c", "debug", "INFO+4", "/home/me", "x",
+			"", " ", "https://api.example.com/v1", "https://user:canary@host/v1", "http://h?x=1", "http://h#", "http://h#x", "ftp://h", "http://",
+			"http://h:port", "//h", "\x00",
+			"file:///data", "file://host/x", "file://./x", "s3://bucket?region=eu", ":8088", "127.0.0.1:-1", "[::1]:65536", "a:b:c", "debug", "INFO+4",
+			"/home/me", "x",
 			"whsec_a,whsec_b", " , ", "a\nb\r\n", "file:///a,s3://b", "mailto:x",
 		} {
 			f.Add(uint8(i), value, uint8(i+1), "x")

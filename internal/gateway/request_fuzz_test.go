@@ -22,7 +22,9 @@ func FuzzPathGuard(f *testing.F) {
 	} {
 		f.Add("https://api.example.com/v1", id)
 	}
-	for _, base := range []string{"http://127.0.0.1:8080/", "https://user:pass@host/", "ftp://host", "//host", "https://host?x", "https://host#", "http://[::1%25en0]/v1"} {
+	for _, base := range []string{
+		"http://127.0.0.1:8080/", "https://user:pass@host/", "ftp://host", "//host", "https://host?x", "https://host#", "http://[::1%25en0]/v1",
+	} {
 		f.Add(base, "batch_1")
 	}
 	f.Fuzz(func(t *testing.T, base, id string) {
@@ -54,7 +56,8 @@ func FuzzPathGuard(f *testing.F) {
 // many rows as there were lines, or it breaks off and is no JSON.
 func FuzzRowsBody(f *testing.F) {
 	for _, rows := range []string{
-		"{}\n{}\n", "", "\n \r\n{\"custom_id\":\"a\"}", "{}],\"metadata\":{\"a\":\"b\"},\"x\":[{}", "{}{}", "[]", "{} {}", "\ufeff{}", "{\"a\":\"\xff\"}", "{\n}", "{}\r{}",
+		"{}\n{}\n", "", "\n \r\n{\"custom_id\":\"a\"}", "{}],\"metadata\":{\"a\":\"b\"},\"x\":[{}", "{}{}", "[]", "{} {}", "\ufeff{}",
+		"{\"a\":\"\xff\"}", "{\n}", "{}\r{}",
 	} {
 		f.Add([]byte(rows))
 	}

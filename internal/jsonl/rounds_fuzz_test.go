@@ -160,7 +160,9 @@ func FuzzClean(f *testing.F) {
 
 // An endpoint that is normalized is a path of the API and stays as it is.
 func FuzzEndpoint(f *testing.F) {
-	for _, seed := range []string{"/v1/responses", "", "/", "https://evil.example/v1/responses?x#y", "RESPONSES/", "://", "v1", "//v1//x", "../../x", "\x00", "http://a"} {
+	for _, seed := range []string{
+		"/v1/responses", "", "/", "https://evil.example/v1/responses?x#y", "RESPONSES/", "://", "v1", "//v1//x", "../../x", "\x00", "http://a",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, endpoint string) {

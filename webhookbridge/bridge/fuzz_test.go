@@ -21,8 +21,9 @@ func FuzzSigned(f *testing.F) {
 	f.Add([]byte(plain), "phaseo")
 	f.Add([]byte(`{"id":"evt_1","type":"batch.completed","data":{"id":"batch_1"}}`), "openai")
 	for old, odd := range map[string]string{
-		`"batch_1"`: `"../../x"`, `"nightly-1~run-1"`: `"../../x~t"`, `"evt_`: `"\u0000evt_`, `"attempt":1`: `"attempt":1e400`, `"max_attempts":4`: `"max_attempts":-1`,
-		`"session_id"`: `"id":"x","session_id"`, `"completed"`: `"\u202ecompleted"`, `"key":"batch.completed"`: `"key":"` + strings.Repeat("k", 65) + `"`,
+		`"batch_1"`: `"../../x"`, `"nightly-1~run-1"`: `"../../x~t"`, `"evt_`: `"\u0000evt_`, `"attempt":1`: `"attempt":1e400`,
+		`"max_attempts":4`: `"max_attempts":-1`,
+		`"session_id"`:     `"id":"x","session_id"`, `"completed"`: `"\u202ecompleted"`, `"key":"batch.completed"`: `"key":"` + strings.Repeat("k", 65) + `"`,
 		`1787571904`: `1.5`, `"batch"`: `"video"`,
 	} {
 		f.Add([]byte(strings.Replace(plain, old, odd, 1)), "phaseo")
