@@ -45,13 +45,11 @@ func FuzzKey(f *testing.F) {
 		require.Equal(t, []string{key}, keys(t, s, ""))
 		require.NoError(t, s.Delete(t.Context(), key))
 		require.Empty(t, files(t, base), "a file is left, in the root or beside it")
-		if !strings.Contains(key, "/") {
-			return
-		}
 		left, err := os.ReadDir(filepath.Join(base, "root"))
 		require.NoError(t, err)
-		require.Len(t, left, 1, "the folders of the key")
-		require.NoError(t, os.RemoveAll(filepath.Join(base, "root", left[0].Name())))
+		for _, folder := range left { // of the key
+			require.NoError(t, os.RemoveAll(filepath.Join(base, "root", folder.Name())))
+		}
 	})
 }
 
@@ -81,7 +79,7 @@ func FuzzInput(f *testing.F) {
 		name = strings.ReplaceAll(strings.ReplaceAll(name, "ROOTPATH", base), "ROOT", root)
 		r, size, err := s.OpenInput(t.Context(), name, 0, -1)
 		if err != nil {
-			require.NotContains(t, err.Error(), "canary")
+			require.NotContains(t, err.Error(), ":canary@")
 			return
 		}
 		content := drain(t, r)
