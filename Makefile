@@ -44,6 +44,12 @@ test-large: $(TEMPORAL_DEV) ## run a million rows, about 1 GiB, through one bulk
 bench: ## measure inspect and reconcile against sha256sum, jq and a plain copy, as ratios
 	BENCH_MIB=$${BENCH_MIB:-1024} go test -run '^$$' -bench . -benchtime 3x -timeout 2h ./bench
 
+FUZZTIME ?= 60s
+
+.PHONY: fuzz
+fuzz: ## fuzz every parser and verifier, FUZZTIME (60s) each; FUZZTIME=10s for a short round
+	@tools/fuzz $(FUZZTIME)
+
 .PHONY: record
 record: build ## record the histories of a release for the replay test: make record RELEASE=v0.1.0
 	@[ -n "$(RELEASE)" ] || { echo "RELEASE is not set"; exit 2; }

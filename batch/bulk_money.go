@@ -55,9 +55,13 @@ type Prices struct {
 // Known tells whether there is a price.
 func (p Prices) Known() bool { return p.InputUSDPerMillion > 0 || p.OutputUSDPerMillion > 0 }
 
-// Nanos is the price of tokens.
+// maxNanos bounds the cost of one batch to 100,000 US dollars, so that those of an
+// account can be summed.
+const maxNanos = 100_000 * nanosPerUSD
+
+// Nanos is the price of tokens, from nothing to 100,000 US dollars.
 func (p Prices) Nanos(input, output int64) int64 {
-	return int64((float64(input)*p.InputUSDPerMillion + float64(output)*p.OutputUSDPerMillion) * nanosPerUSD / 1e6)
+	return int64(min(maxNanos, max(0, (float64(input)*p.InputUSDPerMillion+float64(output)*p.OutputUSDPerMillion)*nanosPerUSD/1e6)))
 }
 
 // Priced sets the cost of a batch: what the gateway says, of whose figures only
@@ -75,12 +79,15 @@ func (m Money) Priced(p Prices, usage, billing json.RawMessage) Money {
 	return m
 }
 
+// billedNanos is what the gateway says that a batch costs. What can be no cost, as
+// below nothing or beyond 100,000 US dollars, is not believed: it would open a
+// budget or close it.
 func billedNanos(usage, billing json.RawMessage) (nanos int64, ok bool) {
 	for _, raw := range []json.RawMessage{billing, usage} {
 		var figures struct {
 			CostNanos *int64 `json:"cost_nanos"`
 		}
-		if json.Unmarshal(raw, &figures) == nil && figures.CostNanos != nil {
+		if json.Unmarshal(raw, &figures) == nil && figures.CostNanos != nil && *figures.CostNanos >= 0 && *figures.CostNanos <= maxNanos {
 			return *figures.CostNanos, true
 		}
 	}

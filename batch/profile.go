@@ -108,11 +108,8 @@ func ParseProfiles(raw []byte) (map[string]Profile, error) {
 			return nil, fmt.Errorf("limits file: profile %q: %w", name, err)
 		}
 		p.Name = name
-		if p.MaxRows <= 0 || p.MaxBytes <= 0 {
-			return nil, fmt.Errorf("limits file: profile %q: max_rows and max_bytes must be positive", name)
-		}
-		if c := p.Capacity(); min(int64(c.UploadsPerHour), c.UploadBytesPerDay, int64(c.CreatesPerHour), int64(c.MaxLive), c.MaxEnqueuedTokens) < 0 {
-			return nil, fmt.Errorf("limits file: profile %q: a quota is negative; leave it out where there is none", name)
+		if problem := p.problem(); problem != "" {
+			return nil, fmt.Errorf("limits file: profile %q: %s", name, problem)
 		}
 		if p.MaxInFlight < 0 || p.MaxInFlight > maxMaxInFlight || p.MaxTokens < 0 || min(p.InputUSDPerMillion, p.OutputUSDPerMillion) < 0 {
 			return nil, fmt.Errorf("limits file: profile %q: max_in_flight must be 1 to %d, max_tokens_per_batch and prices not negative", name, maxMaxInFlight)
@@ -120,6 +117,26 @@ func ParseProfiles(raw []byte) (map[string]Profile, error) {
 		out[name] = p
 	}
 	return out, nil
+}
+
+// maxPrice is far above any model's, in US dollars per million tokens; what it
+// keeps is that the price of a batch is a number that can be counted with.
+const maxPrice = 1_000_000
+
+// problem is what keeps a profile from being used; empty: nothing.
+func (p Profile) problem() string {
+	c := p.Capacity()
+	switch {
+	case p.MaxRows <= 0 || p.MaxBytes <= 0:
+		return "max_rows and max_bytes must be positive"
+	case min(int64(c.UploadsPerHour), c.UploadBytesPerDay, int64(c.CreatesPerHour), int64(c.MaxLive), c.MaxEnqueuedTokens) < 0:
+		return "a quota is negative; leave it out where there is none"
+	case min(p.MaxInlineBytes, int64(p.MaxCustomID), p.MaxTokens, int64(p.MaxInFlight)) < 0:
+		return "a limit is negative; leave it out where there is none"
+	case min(p.InputUSDPerMillion, p.OutputUSDPerMillion) < 0 || max(p.InputUSDPerMillion, p.OutputUSDPerMillion) > maxPrice:
+		return fmt.Sprintf("a price is not between 0 and %d US dollars per million tokens", maxPrice)
+	}
+	return ""
 }
 
 // Mode is how a job's rows travel under this profile: auto prefers the create

@@ -159,24 +159,18 @@ func copyPart(ctx context.Context, from *blobstore.Store, prefix string, f batch
 }
 
 func readManifest(ctx context.Context, store *blobstore.Store, prefix string) ([]byte, batch.Manifest, error) {
-	var manifest batch.Manifest
 	r, err := store.Read(ctx, path.Join(prefix, batch.FileManifest), 0, maxManifest)
 	if err != nil {
-		return nil, manifest, err
+		return nil, batch.Manifest{}, err
 	}
 	defer r.Close()
 	raw, err := io.ReadAll(r)
 	if err != nil {
-		return nil, manifest, fmt.Errorf("read the manifest in %s: %w", prefix, err)
+		return nil, batch.Manifest{}, fmt.Errorf("read the manifest in %s: %w", prefix, err)
 	}
-	if err := json.Unmarshal(raw, &manifest); err != nil {
+	manifest, err := batch.ParseManifest(raw)
+	if err != nil {
 		return nil, manifest, fmt.Errorf("read the manifest in %s: %w", prefix, err)
-	}
-	for _, f := range manifest.Files {
-		if folder, name := path.Split(f.Name); name == "" || name == ".." ||
-			folder != "" && (manifest.Bulk == nil || folder != batch.FolderResults+"/" && folder != batch.FolderFailures+"/") {
-			return nil, manifest, fmt.Errorf("read the manifest in %s: %q is no file name", prefix, f.Name)
-		}
 	}
 	return raw, manifest, nil
 }

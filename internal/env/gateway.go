@@ -63,7 +63,7 @@ func (r *reader) baseURL(name, value, def string) string {
 		r.failf("%s: is not a URL", name)
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
 		r.failf("%s: want a URL such as %s", name, def)
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(value, "#"):
 		r.failf("%s: user, query and fragment are not allowed", name)
 	}
 	return strings.TrimRight(value, "/")

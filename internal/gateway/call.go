@@ -58,7 +58,7 @@ func (c *Client) do(ctx context.Context, r *call) (*answer, error) {
 		return &answer{status: res.StatusCode, header: res.Header, stream: res}, nil
 	}
 	body, err := readAnswer(res)
-	body = redact(body, key)
+	body = redactAnswer(body, key)
 	if !ok {
 		// What could be read of an error's body is better than nothing.
 		return nil, r.refusal(c.config.Dialect, res, body, key)

@@ -180,7 +180,7 @@ func TestErrorFields(t *testing.T) {
 			gateway.Error{Code: stored, Message: "m", RequestID: "req_1", BatchID: "batch_01K3", NativeBatchID: "batch_68a9"},
 		},
 		"provider": {upstream, gateway.Error{Code: "not_found", Message: "No such batch", RequestID: "req_1"}},
-		"text":     {"Internal\x00 Server\nError", gateway.Error{Message: "Internal Server Error", RequestID: "req_1"}},
+		"text":     {"Internal\x00 Server\nError", gateway.Error{Message: "Internal  Server Error", RequestID: "req_1"}},
 		"odd":      {`{"error":{"type":7,"message":["x"],"code":"c"}}`, gateway.Error{Code: "c", RequestID: "req_1"}},
 	} {
 		t.Run(name, func(t *testing.T) {

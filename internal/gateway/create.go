@@ -84,7 +84,7 @@ func (c *Client) createBody(req CreateRequest) (createBody, error) {
 // newRowsBody returns {…head…,"requests":[row,row,…]} without holding more than
 // one row of it.
 func newRowsBody(head []byte, rows io.Reader) io.Reader {
-	open := bytes.TrimSuffix(head, []byte("}"))
+	open := bytes.Clone(bytes.TrimSuffix(head, []byte("}"))) // head stays the caller's
 	if len(open) > len("{") {
 		open = append(open, ',')
 	}

@@ -130,14 +130,13 @@ func AsError(err error) (*Error, bool) {
 }
 
 // clean makes foreign text fit for a log line: valid UTF-8, no control or
-// formatting characters, at most limit bytes.
+// formatting characters, at most limit bytes. What does not fit becomes a space: if
+// it were dropped, what stood around it, such as two halves of a key, would join.
 func clean(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
-		case r == '\n' || r == '\t' || r == '\r':
-			return ' '
 		case r == utf8.RuneError || unicode.Is(unicode.C, r):
-			return -1
+			return ' '
 		default:
 			return r
 		}

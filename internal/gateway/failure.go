@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"batchkeeper/internal/secret"
+	"batchkeeper/internal/strictjson"
 )
 
 // hidden keeps what an error is without handing on its text unchecked: net/http
@@ -85,6 +86,12 @@ func (r *call) class(c Class) Class {
 // minRedactable is below any key's length: replacing a shorter text would
 // mangle answers without hiding anything.
 const minRedactable = 8
+
+// redactAnswer is redact for a whole answer. Strings of JSON can be written in many
+// ways; they are brought to the plainest before the key is looked for.
+func redactAnswer(body []byte, key secret.Value) []byte {
+	return redact(strictjson.Plain(body), key)
+}
 
 func redact(text []byte, key secret.Value) []byte {
 	if len(key.Reveal()) < minRedactable {

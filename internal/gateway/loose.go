@@ -41,7 +41,10 @@ func (s *stamp) UnmarshalJSON(data []byte) error {
 	}
 	for _, layout := range stampLayouts {
 		if t, err := time.Parse(layout, text); err == nil {
-			s.Time = t.UTC()
+			// An offset can lead out of the years that can be written again.
+			if t = t.UTC(); t.Year() >= 1 && t.Unix() < maxUnix {
+				s.Time = t
+			}
 			return nil
 		}
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -43,9 +44,18 @@ func sum(key []byte, prefix string, body []byte) []byte {
 	return mac.Sum(nil)
 }
 
+var errPlaceholder = errors.New("a signing secret holds zeros alone: use the endpoint's whole secret")
+
+// isEmpty tells whether a key signs as the empty one does: HMAC fills a key up
+// with zeros, so that zeros alone, however many, are no key.
+func isEmpty(key []byte) bool { return len(bytes.Trim(key, "\x00")) == 0 }
+
 func decodePhaseoKey(key secret.Value) ([]byte, error) {
 	if len(key.Reveal()) < minKeyBytes {
 		return nil, fmt.Errorf("a signing secret has fewer than %d bytes: use the endpoint's whole secret, whsec_ included", minKeyBytes)
+	}
+	if isEmpty([]byte(key.Reveal())) {
+		return nil, errPlaceholder
 	}
 	return []byte(key.Reveal()), nil
 }
@@ -62,6 +72,9 @@ func decodeStandardKey(key secret.Value) ([]byte, error) {
 	}
 	if len(raw) < minKeyBytes {
 		return nil, fmt.Errorf("a signing secret holds fewer than %d bytes: use the endpoint's whole secret", minKeyBytes)
+	}
+	if isEmpty(raw) {
+		return nil, errPlaceholder
 	}
 	return raw, nil
 }

@@ -106,7 +106,8 @@ type Page struct {
 }
 
 // RequestCounts are the rows of a batch as the gateway counts them; they may be
-// stale or add up to less than Total even at the end.
+// stale or add up to less than Total even at the end. What cannot be a number of
+// rows reads as 0.
 type RequestCounts struct {
 	Total, Completed, Failed int64
 }

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -131,7 +132,8 @@ func TestRotation(t *testing.T) {
 }
 
 func TestVerifiersNeedRealKeys(t *testing.T) {
-	standard := func(n int) string { return "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, n)) }
+	standard := func(n int) string { return "whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), n)) }
+	zeros := "whsec_" + strings.Repeat("A", 32)
 	for name, tc := range map[string]struct {
 		make func([]secret.Value) (*gateway.Verifier, error)
 		keys []string
@@ -146,6 +148,9 @@ func TestVerifiersNeedRealKeys(t *testing.T) {
 		"openai, none":       {gateway.NewOpenAIVerifier, nil, false},
 		"openai, empty":      {gateway.NewOpenAIVerifier, []string{""}, false},
 		"openai, no bytes":   {gateway.NewOpenAIVerifier, []string{"whsec_"}, false},
+		"openai, zeros":      {gateway.NewOpenAIVerifier, []string{zeros}, false},
+		"openai, long zeros": {gateway.NewOpenAIVerifier, []string{zeros + strings.Repeat("A", 64)}, false},
+		"phaseo, zeros":      {gateway.NewPhaseoVerifier, []string{strings.Repeat("\x00", 24)}, false},
 		"openai, short":      {gateway.NewOpenAIVerifier, []string{standard(23)}, false},
 		"openai, no prefix":  {gateway.NewOpenAIVerifier, []string{strings.TrimPrefix(standard(32), "whsec_")}, false},
 		"openai, not base64": {gateway.NewOpenAIVerifier, []string{"whsec_" + strings.Repeat("-", 44)}, false},

@@ -75,7 +75,7 @@ func (w *wireBatch) batch(dialect Dialect, date time.Time) Batch {
 		CreatedAt: w.CreatedAt.Time, UpdatedAt: w.UpdatedAt.Time, ExpiresAt: w.ExpiresAt.Time, Date: date,
 	}
 	if c := w.RequestCounts.V; c != nil {
-		b.RequestCounts = &RequestCounts{Total: c.Total.V, Completed: c.Completed.V, Failed: c.Failed.V}
+		b.RequestCounts = &RequestCounts{Total: count(c.Total.V), Completed: count(c.Completed.V), Failed: count(c.Failed.V)}
 	}
 	if p := w.Progress.V; p != nil && *p >= 0 && *p <= 100 {
 		percent := int(math.Round(*p))
@@ -94,6 +94,17 @@ func (w *wireBatch) batch(dialect Dialect, date time.Time) Batch {
 	}
 	b.Webhook = w.webhook()
 	return b
+}
+
+// maxCount is above the rows of any batch, and low enough to be counted with.
+const maxCount = 1 << 40
+
+// count is n, or 0 for what cannot be a number of rows.
+func count(n int64) int64 {
+	if n < 0 || n > maxCount {
+		return 0
+	}
+	return n
 }
 
 func (w *wireBatch) webhook() *WebhookView {

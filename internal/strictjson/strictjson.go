@@ -4,10 +4,12 @@
 package strictjson
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MaxDepth is how many arrays and objects may stand inside one another.
@@ -27,6 +29,20 @@ func Unmarshal(data []byte, v any) error {
 		return fmt.Errorf("decode JSON: %w", err)
 	}
 	return nil
+}
+
+// Plain returns data with every string in its plainest form, "\u0061" as "a", so
+// that a text is found however it was written. What Unmarshal would refuse comes
+// back as it is.
+func Plain(data []byte) []byte {
+	if bytes.IndexByte(data, '\\') < 0 || tooDeep(data) {
+		return data
+	}
+	plain := jsontext.Value(bytes.Clone(data))
+	if plain.Format(jsontext.PreserveRawStrings(false)) != nil {
+		return data
+	}
+	return plain
 }
 
 // tooDeep counts brackets outside strings: the parser's own limit is far higher

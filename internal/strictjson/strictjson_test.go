@@ -1,6 +1,7 @@
 package strictjson_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -52,6 +53,45 @@ func TestUnmarshal(t *testing.T) {
 			require.Equal(t, tc.id, got.ID)
 		})
 	}
+}
+
+func TestPlain(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"a":"\u0061\/\ud83d\ude00\n"}`: `{"a":"a/😀\n"}`,
+		`{"a":1e400, "b" : 0.10 }`:       `{"a":1e400, "b" : 0.10 }`,
+		`{"a":"\u0061"`:                  `{"a":"\u0061"`,
+		`{"a":"\ud83d"}`:                 `{"a":"\ud83d"}`,
+		`["\u0061",1e400]`:               `["a",1e400]`,
+		"":                               "",
+	} {
+		require.Equal(t, want, string(strictjson.Plain([]byte(in))))
+	}
+	deep := strings.Repeat("[", 65) + `"\u0061"` + strings.Repeat("]", 65)
+	require.Equal(t, deep, string(strictjson.Plain([]byte(deep))))
+}
+
+// Nothing but the way that strings are written changes, and no string is left
+// that could have been written plainer.
+func FuzzPlain(f *testing.F) {
+	for _, seed := range []string{`{"a":"\u0061"}`, `"\ud800"`, `["\/",{"\u0061":1e400,"a":2}]`, `{"a":"\u0000\u2028<"}`, "\xff", ""} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		before := bytes.Clone(data)
+		plain := strictjson.Plain(data)
+		require.Equal(t, before, data, "the caller's bytes were changed")
+		var first, second any
+		if err := strictjson.Unmarshal(data, &first); err != nil {
+			require.Error(t, strictjson.Unmarshal(plain, &second))
+			return
+		}
+		require.NoError(t, strictjson.Unmarshal(plain, &second))
+		require.Equal(t, first, second)
+		require.Equal(t, plain, strictjson.Plain(plain))
+		if text, ok := second.(string); ok {
+			require.True(t, bytes.Contains(plain, []byte(text)) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' }))
+		}
+	})
 }
 
 func FuzzUnmarshal(f *testing.F) {
