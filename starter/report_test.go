@@ -108,12 +108,16 @@ func TestOutcomeTable(t *testing.T) {
 
 func TestListTable(t *testing.T) {
 	require.Equal(t, lines(
-		"WORKFLOW ID  STATUS   OUTCOME  PROGRESS  ROWS  MODEL  BATCH    STARTED",
-		"a            running  -        50 %      240   gpt    batch_1  2026-03-01 12:00:00",
-		"b            failed   -        0 %       0     -      -        2026-03-01 12:00:00",
+		"WORKFLOW ID  STATUS      OUTCOME  PROGRESS  ROWS  MODEL  BATCH    STARTED",
+		"a            running     -        50 %      240   gpt    batch_1  2026-03-01 12:00:00",
+		"b            failed      -        0 %       0     -      -        2026-03-01 12:00:00",
+		"c            terminated  -        0 %       0     -      -        2026-03-01 12:00:00",
+		"d            timed out   -        0 %       0     -      -        2026-03-01 12:00:00",
 	), listTable([]batchkeeper.Listed{
 		{ID: "a", LifecycleStatus: batch.Running, Progress: 50, Rows: 240, Model: "gpt", BatchID: "batch_1", StartedAt: noon},
 		{ID: "b", TemporalStatus: "Failed", StartedAt: noon},
+		{ID: "c", TemporalStatus: "Terminated", LifecycleStatus: batch.Running, StartedAt: noon},
+		{ID: "d", TemporalStatus: "TimedOut", LifecycleStatus: batch.Pending, StartedAt: noon},
 	}))
 }
 
