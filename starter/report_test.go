@@ -102,6 +102,8 @@ func TestOutcomeTable(t *testing.T) {
 
 	unavailable := batch.Result{Outcome: batch.OutcomeResultsUnavailable, BatchID: "batch_1"}
 	require.Contains(t, outcomeTable(unavailable, "n", store, ""), "next     starter results n --output DIR --refetch")
+	unavailable.BatchID, unavailable.Bulk = "", &batch.Bulk{}
+	require.Contains(t, outcomeTable(unavailable, "n", store, ""), resumeBulk("n"))
 	unknown := batch.Result{Outcome: batch.OutcomeSubmissionUnknown, SessionID: "n~t", Failure: &batch.Failure{Type: batch.KindSubmissionUnknown}}
 	require.Contains(t, outcomeTable(unknown, "n", store, ""), "session     n~t")
 }
