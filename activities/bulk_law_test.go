@@ -1,6 +1,7 @@
 package activities_test
 
 import (
+	"cmp"
 	"path"
 	"strings"
 	"testing"
@@ -91,6 +92,27 @@ func TestPublishManifestHoldsTheLaw(t *testing.T) {
 	ok(r, r.w.acts.PublishShards, r.parts())
 	out := ok(r, r.w.acts.PublishManifest, r.manifest())
 	require.Equal(t, batch.BulkCounts{Answered: 7, RowErrors: 2, Missing: 1, Cancelled: 5, Invalid: 1}, out.Counts)
+}
+
+// What the batches' files had besides their rows is counted once a batch, however
+// many shards its rows are of.
+func TestBulkCountsOddLines(t *testing.T) {
+	r := newRide(t, bulkRows(15))
+	r.odd = batch.ManifestCounts{Duplicates: 1, Unmatched: 2, Malformed: 3}
+	first := map[string]int{"row-000": 500, "row-005": 500, "row-010": 500}
+	r.send(1, r.units(1), func(id string) int { return cmp.Or(first[id], 200) })
+	ok(r, r.w.acts.PlanRound, r.nextRound(2))
+	require.Len(t, r.units(2), 1, "it has a row of each shard")
+	r.send(2, r.units(2), answer)
+	ok(r, r.w.acts.PlanFinal, r.finalPlan())
+	ok(r, r.w.acts.PublishShards, r.parts())
+	in := r.manifest()
+	in.Manifest.Outcome = batch.OutcomeCompleted
+	out := ok(r, r.w.acts.PublishManifest, in)
+	require.Equal(t, batch.OddLines{Duplicates: 4, Unmatched: 8, Malformed: 12}, out.Odd)
+	m := manifest(t, r.w.text(r.files.Manifest()))
+	require.Equal(t, batch.ManifestCounts{Rows: 15, Succeeded: 15, Duplicates: 4, Unmatched: 8, Malformed: 12}, m.Counts)
+	require.Equal(t, batch.StatusCompleted, m.Status)
 }
 
 // An earlier run with the same prefix has left a manifest and more parts.

@@ -26,7 +26,8 @@ type ride struct {
 	found   activities.SurveyOutput
 	settled []int // units, by round
 	counts  batch.BulkCounts
-	left    int64 // rows that the last round left over
+	left    int64                // rows that the last round left over
+	odd     batch.ManifestCounts // of every batch: what its files have besides
 }
 
 // newRide surveys an input, five rows a shard.
@@ -119,7 +120,9 @@ func (r *ride) collect(prefix, rows string, status func(id string) int) {
 	require.NoError(r.w.t, err)
 	raw, err := json.Marshal(batch.Manifest{
 		Version: 1, BatchIDs: []string{"batch_" + prefix}, Outcome: batch.OutcomeCompleted,
-		Counts: batch.ManifestCounts{Rows: tally.Rows, Succeeded: tally.Succeeded},
+		Counts: batch.ManifestCounts{
+			Rows: tally.Rows, Succeeded: tally.Succeeded, Duplicates: r.odd.Duplicates, Unmatched: r.odd.Unmatched, Malformed: r.odd.Malformed,
+		},
 	})
 	require.NoError(r.w.t, err)
 	r.w.put(path.Join(prefix, batch.FileResults), results.String())

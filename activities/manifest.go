@@ -24,6 +24,7 @@ type PublishManifestInput struct {
 // PublishManifestOutput points at the manifest.
 type PublishManifestOutput struct {
 	Counts   batch.BulkCounts `json:"counts"`
+	Odd      batch.OddLines   `json:"odd,omitzero"`
 	Manifest batch.Ref        `json:"manifest"`
 }
 
@@ -33,15 +34,36 @@ func (a *Activities) PublishManifest(ctx context.Context, in PublishManifestInpu
 	h, stop := startHeart(ctx)
 	defer stop()
 	m := in.Manifest
-	var counts batch.BulkCounts
-	unsent := int64(0)
+	m.Version, m.Input.Rows, m.Status = 1, in.Rows, batch.Status(batch.BulkLifecycle(batch.StageDone, m.Outcome))
+	all, err := a.addShards(ctx, in, &m, h)
+	if err != nil {
+		return PublishManifestOutput{}, err
+	}
+	if err := errors.Join(all.Counts.Conserve(in.Rows), in.Settled.Agree(all.Counts, all.Unsent)); err != nil {
+		return PublishManifestOutput{}, fault(batch.KindResultsUnavailable, fmt.Errorf("the result is not published: %w", err))
+	}
+	m.Counts = manifestCounts(all.Counts, all.Odd)
+	raw, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return PublishManifestOutput{}, fmt.Errorf("manifest: %w", err)
+	}
+	ref, err := a.store.WriteAtomic(ctx, in.Files.Manifest(), func(w io.Writer) error {
+		_, err := w.Write(append(raw, '\n'))
+		return err
+	})
+	return PublishManifestOutput{Counts: all.Counts, Odd: all.Odd, Manifest: ref}, translate(err)
+}
+
+// addShards brings the shards' files, batches and usage into the manifest, and
+// sums up where their rows went.
+func (a *Activities) addShards(ctx context.Context, in PublishManifestInput, m *batch.Manifest, h *heart) (all finalShard, err error) {
 	seen := map[string]bool{}
 	for shard := 1; shard <= in.Shards; shard++ {
 		part, err := readJSON[finalShard](ctx, a, in.Final(shard))
 		if err != nil {
-			return PublishManifestOutput{}, translate(lost(err, "shard %d was published: its record %s", shard, in.Final(shard)))
+			return all, translate(lost(err, "shard %d was published: its record %s", shard, in.Final(shard)))
 		}
-		counts, unsent = counts.Plus(part.Counts), unsent+part.Unsent
+		all.Counts, all.Unsent, all.Odd = all.Counts.Plus(part.Counts), all.Unsent+part.Unsent, all.Odd.Plus(part.Odd)
 		m.Files = append(m.Files, part.Files...)
 		for _, id := range part.Batches {
 			if !seen[id] {
@@ -54,25 +76,13 @@ func (a *Activities) PublishManifest(ctx context.Context, in PublishManifestInpu
 		m.Usage.TotalTokens += part.Usage.TotalTokens
 		h.set(shard)
 	}
-	if err := errors.Join(counts.Conserve(in.Rows), in.Settled.Agree(counts, unsent)); err != nil {
-		return PublishManifestOutput{}, fault(batch.KindResultsUnavailable, fmt.Errorf("the result is not published: %w", err))
-	}
 	slices.Sort(m.BatchIDs)
-	m.Version, m.Input.Rows, m.Counts = 1, in.Rows, manifestCounts(counts)
-	raw, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return PublishManifestOutput{}, fmt.Errorf("manifest: %w", err)
-	}
-	ref, err := a.store.WriteAtomic(ctx, in.Files.Manifest(), func(w io.Writer) error {
-		_, err := w.Write(append(raw, '\n'))
-		return err
-	})
-	return PublishManifestOutput{Counts: counts, Manifest: ref}, translate(err)
+	return all, nil
 }
 
-func manifestCounts(c batch.BulkCounts) batch.ManifestCounts {
+func manifestCounts(c batch.BulkCounts, odd batch.OddLines) batch.ManifestCounts {
 	return batch.ManifestCounts{
 		Rows: c.Sum(), Succeeded: c.Answered, RowErrors: c.RowErrors, Expired: c.Expired, Cancelled: c.Cancelled, Missing: c.Missing,
-		Invalid: c.Invalid,
+		Duplicates: odd.Duplicates, Unmatched: odd.Unmatched, Malformed: odd.Malformed, Invalid: c.Invalid,
 	}
 }

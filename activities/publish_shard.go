@@ -53,6 +53,7 @@ type finalShard struct {
 	Batches []string             `json:"batches"`
 	Usage   batch.ManifestUsage  `json:"usage"`
 	Unsent  int64                `json:"unsent,omitempty"` // rows that no batch carried
+	Odd     batch.OddLines       `json:"odd,omitzero"`
 }
 
 func (a *Activities) publishShard(ctx context.Context, in PublishShardsInput, part FinalPart, h *heart) (batch.BulkCounts, error) {
@@ -80,6 +81,7 @@ func (a *Activities) publishShard(ctx context.Context, in PublishShardsInput, pa
 		if round.BatchID != "" {
 			final.Batches = append(final.Batches, round.BatchID)
 		}
+		final.Odd = final.Odd.Plus(at.Odd)
 	}
 	if err := a.writeParts(ctx, in.Files, merge, &final); err != nil {
 		return batch.BulkCounts{}, err

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strings"
 
 	"batchkeeper/batch"
 	"batchkeeper/internal/blobstore"
@@ -65,7 +64,7 @@ func (a *Activities) SettleUnit(ctx context.Context, in SettleUnitInput) (Settle
 		if len(manifest.BatchIDs) > 0 {
 			r.BatchID = manifest.BatchIDs[0]
 		}
-		r.Outcome, r.Money = manifest.Outcome, moneyOf(manifest, in.Prices)
+		r.Outcome, r.Money, r.Odd = manifest.Outcome, moneyOf(manifest, in.Prices), oddOf(manifest.Counts)
 	}
 	s := &settling{a: a, in: in, unit: unit, record: &r, heart: h}
 	for _, step := range []func(context.Context) error{s.sortRows, s.findSegments, s.findPages} {
@@ -90,6 +89,10 @@ func moneyOf(m batch.Manifest, p batch.Prices) batch.Money {
 	usage, _ := json.Marshal(m.Gateway.Usage) // they were read from JSON
 	billing, _ := json.Marshal(m.Gateway.Billing)
 	return money.Priced(p, usage, billing)
+}
+
+func oddOf(c batch.ManifestCounts) batch.OddLines {
+	return batch.OddLines{Duplicates: c.Duplicates, Unmatched: c.Unmatched, Malformed: c.Malformed}
 }
 
 // settling is a SettleUnit at work.
@@ -154,70 +157,6 @@ func note(r *batch.Record, t jsonl.LeftoverTally, u batch.PlannedUnit) {
 			})
 		}
 	}
-}
-
-// findSegments finds where the rows of each piece stand in the unit's results. A
-// unit that is one shard needs no search: both files are about it.
-func (s *settling) findSegments(ctx context.Context) error {
-	r := s.record
-	if r.Nothing {
-		return nil
-	}
-	if s.unit.Shard != nil {
-		whole := batch.Segment{}
-		for name, part := range map[string]*batch.Range{batch.FileResults: &whole.Results, batch.FileFailures: &whole.Failures} {
-			size, err := s.a.store.Stat(ctx, path.Join(r.Prefix, name))
-			if err != nil && !errors.Is(err, blobstore.ErrNotFound) {
-				return err
-			}
-			part.Length = size
-		}
-		r.Segments = []batch.Segment{whole}
-		return nil
-	}
-	results, err := s.a.openFile(ctx, path.Join(r.Prefix, batch.FileResults))
-	if err != nil {
-		return err
-	}
-	defer results.Close()
-	failures, err := s.a.openFile(ctx, path.Join(r.Prefix, batch.FileFailures))
-	if err != nil {
-		return err
-	}
-	defer failures.Close()
-	segments, err := jsonl.Segments(ctx, results, failures, s.unit.PieceRows()...)
-	for _, found := range segments {
-		r.Segments = append(r.Segments, batch.Segment{Results: rangeOf(found.Results), Failures: rangeOf(found.Failures)})
-	}
-	return err
-}
-
-func (s *settling) findPages(ctx context.Context) error {
-	r, in := s.record, s.in
-	if r.Nothing || in.RowsPerPage <= 0 {
-		return nil
-	}
-	results, err := s.a.openFile(ctx, path.Join(r.Prefix, batch.FileResults))
-	if err != nil {
-		return err
-	}
-	defer results.Close()
-	pages, err := jsonl.Pages(ctx, results, in.RowsPerPage)
-	for _, p := range pages {
-		r.Pages = append(r.Pages, batch.PageSegment{Range: rangeOf(p), Rows: p.Rows})
-	}
-	return err
-}
-
-func rangeOf(s jsonl.Span) batch.Range { return batch.Range{Offset: s.Offset, Length: s.Length} }
-
-// openFile opens a file of a result; one that is not there has no lines.
-func (a *Activities) openFile(ctx context.Context, key string) (io.ReadCloser, error) {
-	r, err := a.store.Read(ctx, key, 0, -1)
-	if errors.Is(err, blobstore.ErrNotFound) {
-		return io.NopCloser(strings.NewReader("")), nil
-	}
-	return r, err
 }
 
 func countsOf(c jsonl.Classes) batch.BulkCounts {

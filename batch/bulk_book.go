@@ -11,7 +11,6 @@ type BulkBook struct {
 	Endpoint  string     `json:"endpoint,omitempty"`
 	Model     string     `json:"model,omitempty"`
 	Surveyed  bool       `json:"surveyed,omitempty"`
-	Planned   bool       `json:"planned,omitempty"` // the round has its plan
 	RoundsRun bool       `json:"rounds_run,omitempty"`
 	// Cursor is where in the round's plan the next units are read, PlanSize its end.
 	Cursor   int64 `json:"cursor,omitempty"`

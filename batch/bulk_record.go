@@ -21,6 +21,20 @@ type Record struct {
 	Left     []Piece       `json:"left,omitempty"`
 	Causes   []Cause       `json:"causes,omitempty"`
 	Pages    []PageSegment `json:"pages,omitempty"`
+	Odd      OddLines      `json:"odd,omitzero"`
+}
+
+// OddLines are lines of a provider's files that are no row's one answer. They
+// change nothing about the rows.
+type OddLines struct {
+	Duplicates int64 `json:"duplicates"`
+	Unmatched  int64 `json:"unmatched"`
+	Malformed  int64 `json:"malformed"` // that could not be read
+}
+
+// Plus adds counts.
+func (o OddLines) Plus(p OddLines) OddLines {
+	return OddLines{Duplicates: o.Duplicates + p.Duplicates, Unmatched: o.Unmatched + p.Unmatched, Malformed: o.Malformed + p.Malformed}
 }
 
 // Attempt is where one round's word on the rows of a shard stands: a record's
@@ -37,6 +51,8 @@ type Attempt struct {
 	Absent  *Absence `json:"a,omitempty"`
 	// Piece is the rows that were sent; nil: all of the shard.
 	Piece *Piece `json:"p,omitempty"`
+	// Odd is of the whole unit; the first of its pieces alone has it.
+	Odd OddLines `json:"o,omitzero"`
 }
 
 // Attempt is what the record says of one piece of its unit.
@@ -44,6 +60,9 @@ func (r Record) Attempt(u PlannedUnit, piece int) (Attempt, error) {
 	at := Attempt{Round: r.Round, Unit: r.Unit, BatchID: r.BatchID, Rows: u.PieceRows()[piece]}
 	if u.Shard == nil {
 		at.Piece = &u.Pieces[piece]
+	}
+	if piece == 0 {
+		at.Odd = r.Odd
 	}
 	switch {
 	case r.Nothing:

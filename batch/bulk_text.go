@@ -11,6 +11,14 @@ func (b Bulk) RoundText() string {
 	return fmt.Sprintf("%d of %d: %d of %d batches ended, at most %d at a time", b.Round, b.Rounds, b.Ended, b.Units, b.MaxFlight)
 }
 
+// PausedText says why no batch is started; empty: none is held back.
+func (b Bulk) PausedText() string {
+	if b.Paused == "paused" {
+		return "by request"
+	}
+	return strings.TrimPrefix(b.Paused, "paused: ")
+}
+
 // String formats the summary for people.
 func (c CancelSummary) String() string {
 	return fmt.Sprintf("%d batches told: %d cancelled, %d too late, %d unconfirmed; %d never sent",

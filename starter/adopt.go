@@ -9,7 +9,7 @@ import (
 type adoptCmd struct {
 	BatchID string `arg:"" help:"The gateway's id of the batch."`
 	Input   string `help:"The rows that it was made from; by default the gateway's copy of them." placeholder:"INPUT"`
-	startFlags
+	followFlags
 	jobFlags
 }
 
@@ -30,5 +30,5 @@ func (c *adoptCmd) Run(ctx context.Context, a *app) error {
 			return usage("adopt: %w", err)
 		}
 	}
-	return c.start(ctx, a, job)
+	return startFlags{followFlags: c.followFlags}.start(ctx, a, job)
 }

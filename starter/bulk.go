@@ -40,7 +40,7 @@ func pace(s batch.State, now time.Time) string {
 	if perSecond := perHour / time.Hour.Seconds(); perSecond >= 1 {
 		rate = fmt.Sprintf("%.0f rows/s", perSecond)
 	}
-	if at.Paused != "" {
+	if at.Paused != "" || at.Cancelled != nil {
 		return rate
 	}
 	return fmt.Sprintf("%s, about %s left", rate, left.Round(time.Second))
@@ -69,7 +69,7 @@ func addBulk(t *table, s batch.State) {
 	if at.Budget > 0 {
 		t.add("budget", "%s", batch.USD(at.Budget))
 	}
-	t.addText("paused", at.Paused)
+	t.addText("paused", at.PausedText())
 	if at.Cancelled != nil {
 		t.add("cancelled", "%s", at.Cancelled)
 	}
@@ -77,7 +77,7 @@ func addBulk(t *table, s batch.State) {
 		t.add("pages", "%s", at.Pages)
 	}
 	for _, cause := range at.Causes {
-		t.add("failed for good", "%d rows: %s", cause.Rows, cause.Cause)
+		t.add("no answer", "%d rows: %s", cause.Rows, cause.Cause)
 	}
 	if s.Outcome == "" {
 		t.addText("governor", at.Governor)
@@ -87,7 +87,11 @@ func addBulk(t *table, s batch.State) {
 
 func addLive(t *table, live []batch.LiveBatch) {
 	for _, l := range live[:min(len(live), shownLive)] {
-		t.add("live", "%s: %s, %d rows %s", l.WorkflowID, l.Stage, l.Rows, l.Problem)
+		text := fmt.Sprintf("%s: %s, %d rows", l.WorkflowID, l.Stage, l.Rows)
+		if l.Problem != "" {
+			text += ": " + l.Problem
+		}
+		t.addText("live", text)
 	}
 	if more := len(live) - shownLive; more > 0 {
 		t.add("live", "and %d more", more)

@@ -50,6 +50,7 @@ func TestBulkRun(t *testing.T) {
 	got = starter(t, "results", "in-bulk", "--output", dir, "--refetch")
 	require.Equal(t, exitUsage, got.code)
 	require.Contains(t, got.err, "starter results in-bulk/r1/s00001 --output DIR --refetch")
+	require.Contains(t, got.err, listBatches("in-bulk"))
 	got = starter(t, "status", "in-bulk")
 	require.Contains(t, got.out, "shards")
 	require.Equal(t, exitOK, starter(t, "watch", "in-bulk").code)
@@ -85,6 +86,9 @@ func TestPaceIsShown(t *testing.T) {
 	s.Bulk.Paused, s.Bulk.Counts.Answered = "paused", 90_000
 	require.Contains(t, progressText(s, 0, noon), "50 rows/s")
 	require.NotContains(t, progressText(s, 0, noon), "left")
+	s.Bulk.Paused, s.Bulk.Cancelled = "", &batch.CancelSummary{}
+	require.Contains(t, progressText(s, 0, noon), "50 rows/s")
+	require.NotContains(t, progressText(s, 0, noon), "left")
 	s.Bulk.Counts.Open = 0
 	require.Empty(t, pace(s, noon))
 }
@@ -96,9 +100,10 @@ func TestStatusOfABulkRun(t *testing.T) {
 			StartedAt: noon, Shards: 9, Round: 2, Rounds: 3, Units: 4, Ended: 1, MaxFlight: 7, Budget: 0.002, Governor: "governor~acct/phaseo",
 			Past:      []batch.RoundSummary{{Round: 1, Batches: 9, Rows: 90, Answered: 50, Again: 40}},
 			Counts:    batch.BulkCounts{Answered: 60, Open: 30},
-			Cancelled: &batch.CancelSummary{Told: 2, Cancelled: 1},
-			Pages:     &batch.DownstreamState{Started: 5, Running: 2, Completed: 3},
-			Live:      []batch.LiveBatch{{WorkflowID: "b/r2/s00002", Stage: batch.UnitRunning, Rows: 10, Problem: "slow"}},
+			Cancelled: &batch.CancelSummary{Told: 2, Cancelled: 1}, Paused: "paused: lunch",
+			Causes: []batch.Cause{{Cause: "batch_cancelled", Rows: 30}},
+			Pages:  &batch.DownstreamState{Started: 5, Running: 2, Completed: 3},
+			Live:   []batch.LiveBatch{{WorkflowID: "b/r2/s00002", Stage: batch.UnitRunning, Rows: 10, Problem: "slow"}},
 		},
 		Cancellation: &batch.Cancellation{RequestedBy: "me", Reason: "wrong file"},
 	}
@@ -111,10 +116,12 @@ func TestStatusOfABulkRun(t *testing.T) {
 		"counts     60 answered, 0 failed, 0 invalid, 0 cancelled, 30 open",
 		"money      0.0000 USD, 0 tokens",
 		"budget     0.002 USD",
+		"paused     lunch",
 		"cancelled  2 batches told: 1 cancelled, 0 too late, 0 unconfirmed; 0 never sent",
 		"pages      5 started: 2 running, 3 completed, 0 failed, 0 cancelled; 0 not run",
+		"no answer  30 rows: batch_cancelled",
 		"governor   governor~acct/phaseo",
-		"live       b/r2/s00002: running, 10 rows slow",
+		"live       b/r2/s00002: running, 10 rows: slow",
 		"cancel     requested by me: wrong file (no answer yet)",
 	), statusTable(s, "b", memory(t), noon))
 }
@@ -137,14 +144,17 @@ func TestDryRunStartsNothing(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(got.out), &found))
 	require.Equal(t, []any{true, typeBulk, 3, batch.CreateInline, int64(9)}, []any{found.Valid, found.Type, found.Batches, found.CreateMode, found.Rows})
 	require.Positive(t, found.Estimate.InputTokens)
+	require.Equal(t, 3, found.Estimate.Unpriced)
 
 	limits := write(t, `{"metered":{"dialect":"phaseo","input_usd_per_million_tokens":100,"output_usd_per_million_tokens":1000,"creates_per_hour":1}}`)
 	w := withLimits(limits)
 	got = launch(t.Context(), w, append(args, "--profile", "metered", "--budget-usd", "0.01")...)()
 	require.Equal(t, exitOK, got.code, got.err)
-	for _, want := range []string{"about 0.", "0.01 USD, less than the estimate", "at least 2h0m0s"} {
+	for _, want := range []string{"about 0.", "0.01 USD, less than the first batch may cost: nothing would be sent", "at least 2h0m0s"} {
 		require.Contains(t, got.out, want)
 	}
+	got = launch(t.Context(), w, append(args, "--profile", "metered", "--budget-usd", "0.3")...)()
+	require.Contains(t, got.out, "0.30 USD, less than the estimate")
 	require.Equal(t, exitUsage, starter(t, "adopt", "batch_1", "--dry-run").code)
 }
 
@@ -177,7 +187,7 @@ func TestControlOfABulkRun(t *testing.T) {
 	finishBatches(t, "controlled", 1)
 	got = starter(t, "pause", "controlled", "--reason", "lunch")
 	require.Equal(t, exitOK, got.code, got.err)
-	require.Contains(t, got.out, "paused: lunch")
+	require.Regexp(t, `paused +lunch\n`, got.out)
 	got = starter(t, "pause", "controlled")
 	require.Equal(t, exitFailed, got.code)
 	require.Contains(t, got.err, "paused already")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"batchkeeper/batch"
@@ -36,6 +37,8 @@ type findings struct {
 	Excess   string      `json:"excess,omitempty"`
 	Estimate batch.Money `json:"estimate"` // of the good rows, each sent once
 	profile  batch.Profile
+	// firstNanos is what the first batch would cost by the estimate.
+	firstNanos int64
 }
 
 // kind is the type of run that the job asks for or the input's size demands;
@@ -105,6 +108,12 @@ func (a app) checkAs(ctx context.Context, in input, p batch.Profile, job batch.J
 	if kind == typeBatch && job.BatchID == "" {
 		found.Batches = 1
 		found.Excess = excess(survey, p, mode)
+	}
+	if !p.Known() {
+		found.Estimate.Unpriced = found.Batches
+	}
+	if first := slices.IndexFunc(survey.Shards, func(s jsonl.Shard) bool { return s.Rows > 0 }); first >= 0 {
+		found.firstNanos = p.Nanos(survey.Shards[first].InputTokens, survey.Shards[first].MaxOutputTokens)
 	}
 	found.Valid = (found.Bad == 0 || found.Quarantined) && found.Excess == ""
 	return found, nil

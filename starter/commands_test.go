@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
 
 	"batchkeeper"
 	"batchkeeper/batch"
@@ -179,6 +182,42 @@ func TestARunThatWasTerminated(t *testing.T) {
 	requireRows(t, dir, 2)
 }
 
+func TestABulkRunThatWasTerminated(t *testing.T) {
+	t.Parallel()
+	const id = "stopped"
+	got := starter(t, "run", rows(t, 4), "--id", id, "--max-rows-per-batch", "2", "--poll-min", "1s", "--poll-max", "1s", "--detach")
+	require.Equal(t, exitOK, got.code, got.err)
+	own := []string{"list", "--all", "--query", "WorkflowId STARTS_WITH '" + id + "/'"}
+	require.Eventually(t, func() bool { return strings.Contains(starter(t, own...).out, batch.ChildID(id, 1, 2, 1)) }, waitFor, tick)
+	require.NoError(t, temporal.Client().TerminateWorkflow(t.Context(), id, "", "for the test"))
+
+	list := []string{"list", "--query", "WorkflowId = '" + id + "'"}
+	require.Eventually(t, func() bool { return strings.Contains(starter(t, list...).out, "terminated") }, waitFor, tick)
+	require.NotContains(t, starter(t, append(list, "--status", "running")...).out, id)
+	dir := t.TempDir()
+	for _, args := range [][]string{{"status", id}, {"results", id, "--output", dir}, {"results", id, "--output", dir, "--refetch"}} {
+		got = starter(t, args...)
+		require.Contains(t, got.err, listBatches(id))
+		require.Contains(t, got.err, "temporal workflow reset --workflow-id stopped --type FirstWorkflowTask")
+	}
+	_, err := temporal.Client().ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+		Namespace: "default", WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id}, Reason: "for the test",
+		WorkflowTaskFinishEventId: 4, RequestId: id, // the first workflow task's end
+		ResetReapplyExcludeTypes: []enumspb.ResetReapplyExcludeType{enumspb.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL, enumspb.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE},
+	})
+	require.NoError(t, err)
+	wait := launch(t.Context(), newWorld(), "watch", id, "--output", dir)
+	finishRest(t, id, wait)
+	requireRows(t, dir, 4)
+	sent := 0
+	for _, b := range gateway.BatchesOf("") {
+		if strings.HasPrefix(b.SessionID, id+"/") {
+			sent++
+		}
+	}
+	require.Equal(t, 2, sent, "nothing is sent twice")
+}
+
 func TestAdopt(t *testing.T) {
 	t.Parallel()
 	finishedRun(t, "parent", 2)
@@ -187,6 +226,11 @@ func TestAdopt(t *testing.T) {
 	require.Equal(t, exitOK, got.code, got.err)
 	require.Contains(t, got.out, "adopt-"+id)
 	requireRows(t, dir, 2)
+	again := starter(t, "adopt", id, "--rerun", "--detach")
+	require.Equal(t, exitOK, again.code, again.err)
+	for _, flag := range []string{"--dry-run", "--type=batch"} {
+		require.Contains(t, starter(t, "adopt", id, flag).err, "unknown flag")
+	}
 }
 
 func TestList(t *testing.T) {

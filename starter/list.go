@@ -84,6 +84,9 @@ func (c *listCmd) filter() (string, error) {
 			parts = append(parts, fmt.Sprintf("%s = '%s'", f.attr, f.value))
 		}
 	}
+	if s := batch.LifecycleStatus(c.Status); s == batch.Pending || s == batch.Running {
+		parts = append(parts, "ExecutionStatus = 'Running'") // one that was ended from outside still says so
+	}
 	if c.Query != "" {
 		parts = append(parts, "("+c.Query+")")
 	}
@@ -95,15 +98,25 @@ func listTable(runs []batchkeeper.Listed) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "WORKFLOW ID\tSTATUS\tOUTCOME\tPROGRESS\tROWS\tMODEL\tBATCH\tSTARTED")
 	for _, r := range runs {
-		status := string(r.LifecycleStatus)
-		if status == "" {
-			status = strings.ReplaceAll(strings.ToLower(r.TemporalStatus), "canceled", "cancelled")
-		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d %%\t%d\t%s\t%s\t%s\n", oneLine(r.ID), dash(status), dash(string(r.Outcome)),
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d %%\t%d\t%s\t%s\t%s\n", oneLine(r.ID), dash(statusOf(r)), dash(string(r.Outcome)),
 			r.Progress, r.Rows, dash(r.Model), dash(r.BatchID), r.StartedAt.UTC().Format(time.DateTime))
 	}
 	_ = w.Flush()
 	return strings.TrimRight(b.String(), "\n")
+}
+
+// statusOf is a run's own status, unless Temporal alone knows how it ended.
+func statusOf(r batchkeeper.Listed) string {
+	switch r.TemporalStatus {
+	case "Terminated":
+		return "terminated"
+	case "TimedOut":
+		return "timed out"
+	}
+	if r.LifecycleStatus != "" {
+		return string(r.LifecycleStatus)
+	}
+	return strings.ReplaceAll(strings.ToLower(r.TemporalStatus), "canceled", "cancelled")
 }
 
 func dash(text string) string {

@@ -52,6 +52,8 @@ func (f findings) budget(usd float64) string {
 	switch {
 	case !f.profile.Known():
 		return batch.USD(usd)
+	case batch.Afford(usd, 0, 0, f.firstNanos, true, true) != batch.Affordable:
+		return fmt.Sprintf("%s, less than the first batch may cost: nothing would be sent", batch.USD(usd))
 	case f.Estimate.USD() > usd:
 		return fmt.Sprintf("%s, less than the estimate: the run may end before all rows are sent", batch.USD(usd))
 	default:

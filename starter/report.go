@@ -71,6 +71,8 @@ func outcomeTable(s batch.Result, id string, store *blobstore.Store, output stri
 
 func nextStep(s batch.Result, id, output string) string {
 	switch {
+	case s.Outcome == batch.OutcomeResultsUnavailable && s.Bulk != nil:
+		return resumeBulk(id)
 	case s.Outcome == batch.OutcomeResultsUnavailable:
 		return "starter results " + id + " --output DIR --refetch"
 	case s.Results != nil && output == "":

@@ -102,18 +102,24 @@ func TestOutcomeTable(t *testing.T) {
 
 	unavailable := batch.Result{Outcome: batch.OutcomeResultsUnavailable, BatchID: "batch_1"}
 	require.Contains(t, outcomeTable(unavailable, "n", store, ""), "next     starter results n --output DIR --refetch")
+	unavailable.BatchID, unavailable.Bulk = "", &batch.Bulk{}
+	require.Contains(t, outcomeTable(unavailable, "n", store, ""), resumeBulk("n"))
 	unknown := batch.Result{Outcome: batch.OutcomeSubmissionUnknown, SessionID: "n~t", Failure: &batch.Failure{Type: batch.KindSubmissionUnknown}}
 	require.Contains(t, outcomeTable(unknown, "n", store, ""), "session     n~t")
 }
 
 func TestListTable(t *testing.T) {
 	require.Equal(t, lines(
-		"WORKFLOW ID  STATUS   OUTCOME  PROGRESS  ROWS  MODEL  BATCH    STARTED",
-		"a            running  -        50 %      240   gpt    batch_1  2026-03-01 12:00:00",
-		"b            failed   -        0 %       0     -      -        2026-03-01 12:00:00",
+		"WORKFLOW ID  STATUS      OUTCOME  PROGRESS  ROWS  MODEL  BATCH    STARTED",
+		"a            running     -        50 %      240   gpt    batch_1  2026-03-01 12:00:00",
+		"b            failed      -        0 %       0     -      -        2026-03-01 12:00:00",
+		"c            terminated  -        0 %       0     -      -        2026-03-01 12:00:00",
+		"d            timed out   -        0 %       0     -      -        2026-03-01 12:00:00",
 	), listTable([]batchkeeper.Listed{
 		{ID: "a", LifecycleStatus: batch.Running, Progress: 50, Rows: 240, Model: "gpt", BatchID: "batch_1", StartedAt: noon},
 		{ID: "b", TemporalStatus: "Failed", StartedAt: noon},
+		{ID: "c", TemporalStatus: "Terminated", LifecycleStatus: batch.Running, StartedAt: noon},
+		{ID: "d", TemporalStatus: "TimedOut", LifecycleStatus: batch.Pending, StartedAt: noon},
 	}))
 }
 

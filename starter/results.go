@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"go.temporal.io/sdk/client"
 
@@ -86,12 +87,30 @@ func finished(ctx context.Context, r *batchkeeper.Run, refetch bool) (batch.Resu
 	switch {
 	case err != nil:
 		return state, err
+	case state.Outcome == "" && !open && r.Type() == batch.WorkflowBulk:
+		return state, fmt.Errorf("%s was ended from outside and left no result. %s", r.ID(), bulkGoesOn(r.ID()))
 	case open:
 		return state, fmt.Errorf("%s has not finished: it is %s. %s", r.ID(), state.Stage, hints(r.ID()))
 	case state.Outcome == "" && !refetch:
 		return state, fmt.Errorf("%s was ended from outside and left no result: starter results %s --output DIR --refetch collects its batch", r.ID(), r.ID())
 	}
 	return state, nil
+}
+
+// bulkGoesOn says what there is to do about a bulk run that was ended from outside.
+func bulkGoesOn(id string) string {
+	return fmt.Sprintf("Its batches go on: %s shows them. %s resumes it, and sends nothing twice", listBatches(id), resumeBulk(id))
+}
+
+// listBatches is the command that shows the batches of a bulk run.
+func listBatches(id string) string {
+	quoted := "'" + strings.ReplaceAll(id, "'", "''") + "/'"
+	return `starter list --all --query "WorkflowId STARTS_WITH ` + quoted + `"`
+}
+
+// resumeBulk is the command that lets a bulk run find again what it has sent.
+func resumeBulk(id string) string {
+	return "temporal workflow reset --workflow-id " + id + " --type FirstWorkflowTask --reapply-exclude All --reason TEXT"
 }
 
 // fromStore serves a run that Temporal has forgotten, by its manifest.
@@ -120,9 +139,9 @@ const maxRefetches = 1000
 // refetch collects the batch of a run again: another run adopts the batch and
 // writes its results in the same place.
 func (a app) refetch(ctx context.Context, cfg env.Config, c client.Client, r *batchkeeper.Run, old batch.Result) (*batchkeeper.Run, batch.Result, error) {
-	if old.Bulk != nil {
-		return nil, old, usage("refetch: %s is a bulk run: its batches are fetched again one by one, such as %s", r.ID(),
-			"starter results "+batch.ChildID(r.ID(), 1, 1, 1)+" --output DIR --refetch (status and the manifest name them)")
+	if r.Type() == batch.WorkflowBulk {
+		return nil, old, usage("refetch: %s is a bulk run: its batches are fetched again one by one, such as %s; %s shows them", r.ID(),
+			"starter results "+batch.ChildID(r.ID(), 1, 1, 1)+" --output DIR --refetch", listBatches(r.ID()))
 	}
 	if old.BatchID == "" {
 		return nil, old, fmt.Errorf("refetch: %s ended %s, without a batch", r.ID(), old.Outcome)

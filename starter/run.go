@@ -26,11 +26,16 @@ const (
 	typeBulk  = "bulk"
 )
 
-// startFlags say how a run is started and followed.
+// startFlags say how a run of an input is started and followed.
 type startFlags struct {
-	ID     string `name:"id" help:"The run's workflow id; the same id and job attach to the run that exists. By default a new one." placeholder:"ID"`
+	followFlags
 	Type   string `help:"The workflow: batch, or bulk for an input of any size. By default what the input needs." placeholder:"batch|bulk"`
 	DryRun bool   `help:"Check the input, say what a run of it would take, and start nothing."`
+}
+
+// followFlags say how any run is started and followed.
+type followFlags struct {
+	ID     string `name:"id" help:"The run's workflow id; the same id and job attach to the run that exists. By default a new one." placeholder:"ID"`
 	Rerun  bool   `help:"Start anew under an id that has ended. This pays again."`
 	Detach bool   `help:"Print the workflow id and return."`
 	Output string `help:"Copy the results into this directory." placeholder:"DIR"`

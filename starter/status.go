@@ -30,6 +30,9 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 	}
 	if open, err := r.Open(ctx); err == nil && !open && state.Outcome == "" {
 		a.say("%s was ended from outside: this is its last state", c.ID)
+		if r.Type() == batch.WorkflowBulk {
+			a.say("%s", bulkGoesOn(c.ID))
+		}
 	}
 	return a.printState(ctx, state, c.ID, c.JSON)
 }

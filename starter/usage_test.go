@@ -144,6 +144,11 @@ func TestValidate(t *testing.T) {
 	require.Equal(t, int64(25), found.Bad)
 	require.Equal(t, int64(1), found.Problems[0].Line)
 
+	long := strings.Repeat("x", 3000)
+	got = starter(t, "validate", write(t, `{"custom_id":"`+long+`","method":"POST","url":"/v1/responses","body":{}}`+"\n"))
+	require.Contains(t, got.out, "line 1 ("+long[:128]+"…): ")
+	require.NotContains(t, got.out, long[:129])
+
 	require.Equal(t, exitUsage, starter(t, "validate", "missing.jsonl").code)
 	require.Equal(t, exitUsage, starter(t, "validate", good, "--model", "another").code)
 }

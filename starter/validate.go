@@ -84,7 +84,7 @@ func (a app) printBad(lines io.Reader) error {
 			return fmt.Errorf("read the list of bad lines: %w", err)
 		}
 		line.Message = line.Error.Message
-		if err := a.print("%s", problemText(line.Problem)); err != nil {
+		if err := a.print("%s", problemText(line.Short())); err != nil {
 			return err
 		}
 	}

@@ -14,11 +14,7 @@ const shownLive = 20
 func bulkDetails(s batch.State) string {
 	var b strings.Builder
 	at := s.Bulk
-	head := string(s.Stage)
-	if s.Outcome != "" {
-		head = string(s.Outcome)
-	}
-	fmt.Fprintf(&b, "### %s\n\n| | |\n|---|---|\n", head)
+	b.WriteString(heading(s))
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "| %s | %s |\n", name, cell(fmt.Sprintf(format, args...)))
 	}
@@ -32,7 +28,7 @@ func bulkDetails(s batch.State) string {
 	}
 	bulkTroubles(s, row)
 	for _, c := range at.Causes {
-		row("Failed for good", "%d rows: %s", c.Rows, c.Cause)
+		row("No answer", "%d rows: %s", c.Rows, c.Cause)
 	}
 	if r := s.Results; r != nil {
 		row("Files", "%s", code(r.Prefix))
@@ -46,8 +42,8 @@ func bulkTroubles(s batch.State, row func(name, format string, args ...any)) {
 	if s.Bulk.Budget > 0 {
 		row("Budget", "%s", batch.USD(s.Bulk.Budget))
 	}
-	if s.Bulk.Paused != "" {
-		row("Paused", "**%s**", s.Bulk.Paused)
+	if text := s.Bulk.PausedText(); text != "" {
+		row("Paused", "**%s**", text)
 	}
 	if c := s.Cancellation; c != nil {
 		row("Cancel", "requested by %s: %s · %s", c.RequestedBy, c.Reason, c.Result)
@@ -61,10 +57,7 @@ func bulkTroubles(s batch.State, row func(name, format string, args ...any)) {
 	if s.Problem != "" {
 		row("Problem", "%s", s.Problem)
 	}
-	if f := s.Failure; f != nil {
-		row("Failure", "**%s** %s", f.Type, f.Message)
-		row("What to do", "%s", f.Type.Treat().Advice)
-	}
+	failureRows(s.Failure, row)
 }
 
 func liveTable(b *strings.Builder, live []batch.LiveBatch) {

@@ -96,7 +96,7 @@ func (b *bulk) manifest(ctx workflow.Context) error {
 	ref := out.Manifest
 	b.state.Results = &batch.Results{
 		Prefix: b.files.Prefix, Rows: rows, Succeeded: c.Answered, Failed: c.RowErrors + c.Expired + c.Cancelled + c.Invalid, Missing: c.Missing,
-		Manifest: &ref,
+		Duplicates: out.Odd.Duplicates, Unmatched: out.Odd.Unmatched, Malformed: out.Odd.Malformed, Manifest: &ref,
 	}
 	b.state.Progress = 100
 	return end(outcome, "")

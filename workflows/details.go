@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -11,17 +12,12 @@ import (
 // details is the status page of a run, in Markdown, for the Web UI.
 func details(s batch.State) string {
 	var b strings.Builder
-	head := string(s.Stage)
-	if s.Outcome != "" {
-		head = string(s.Outcome)
-	}
-	fmt.Fprintf(&b, "### %s\n\n", head)
+	b.WriteString(heading(s))
 	row := func(name, format string, args ...any) {
 		if text := fmt.Sprintf(format, args...); strings.Trim(text, " ·") != "" {
 			fmt.Fprintf(&b, "| %s | %s |\n", name, cell(text))
 		}
 	}
-	b.WriteString("| | |\n|---|---|\n")
 	row("Batch", "%s", code(s.BatchID))
 	row("Status", "%s", s.Status)
 	if c := s.RequestCounts; c != nil {
@@ -47,15 +43,24 @@ func details(s batch.State) string {
 		row("Duplicates", "%s", strings.Join(s.Submission.Duplicates, ", "))
 	}
 	row("Problem", "%s", s.Problem)
-	if f := s.Failure; f != nil {
-		row("Failure", "**%s** %s", f.Type, f.Message)
-		row("What to do", "%s", f.Type.Treat().Advice)
-	}
+	failureRows(s.Failure, row)
 	if r := s.Results; r != nil {
 		row("Results", "%d rows: %d succeeded, %d failed, %d missing", r.Rows, r.Succeeded, r.Failed, r.Missing)
 		row("Files", "%s", code(r.Prefix))
 	}
 	return b.String()
+}
+
+// heading names the stage, or the outcome, and begins the table.
+func heading(s batch.State) string {
+	return fmt.Sprintf("### %s\n\n| | |\n|---|---|\n", cmp.Or(string(s.Outcome), string(s.Stage)))
+}
+
+func failureRows(f *batch.Failure, row func(name, format string, args ...any)) {
+	if f != nil {
+		row("Failure", "**%s** %s", f.Type, f.Message)
+		row("What to do", "%s", f.Type.Treat().Advice)
+	}
 }
 
 func code(s string) string {

@@ -62,12 +62,7 @@ func run(asked context.Context, inputs []string) error {
 	}
 	defer c.Close()
 
-	w := worker.New(c, ingest.TaskQueue, worker.Options{
-		MaxConcurrentActivityExecutionSize: int(db.Config().MaxConns), // each holds a connection
-		WorkerStopTimeout:                  20 * time.Second,          // for the pages in hand
-		OnFatalError:                       fail,
-	})
-	ingest.Register(w, ingest.New(reader, db))
+	w := newWorker(c, ingest.New(reader, db), int(db.Config().MaxConns), fail)
 	if err := w.Start(); err != nil {
 		return err
 	}
@@ -81,4 +76,15 @@ func run(asked context.Context, inputs []string) error {
 		return nil
 	}
 	return context.Cause(ctx) // the worker cannot go on
+}
+
+// newWorker takes as many pages at a time as there are connections: each holds one.
+func newWorker(c client.Client, taker *ingest.Pages, atATime int, fail func(error)) worker.Worker {
+	w := worker.New(c, ingest.TaskQueue, worker.Options{
+		MaxConcurrentActivityExecutionSize: atATime,
+		WorkerStopTimeout:                  20 * time.Second, // for the pages in hand
+		OnFatalError:                       fail,
+	})
+	ingest.Register(w, taker)
+	return w
 }

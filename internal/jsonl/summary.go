@@ -15,6 +15,11 @@ type Problem struct {
 	Message  string `json:"message"`
 }
 
+// Short is the problem without what is too long to be shown.
+func (p Problem) Short() Problem {
+	return Problem{Line: p.Line, CustomID: cut(p.CustomID, maxShownID), Message: cut(p.Message, maxMessage)}
+}
+
 // Summary is what an inspection found.
 type Summary struct {
 	// Rows counts every line that is not blank, good or bad.
@@ -43,7 +48,7 @@ func (s *Summary) note(line int64, customID, message string) {
 	if s.Bad > maxNamedLines {
 		return
 	}
-	s.Problems = append(s.Problems, Problem{Line: line, CustomID: cut(customID, maxShownID), Message: cut(message, maxMessage)})
+	s.Problems = append(s.Problems, Problem{Line: line, CustomID: customID, Message: message}.Short())
 }
 
 // noteWhole reports a problem of the whole input, before those of its lines.
