@@ -111,9 +111,6 @@ func ParseProfiles(raw []byte) (map[string]Profile, error) {
 		if problem := p.problem(); problem != "" {
 			return nil, fmt.Errorf("limits file: profile %q: %s", name, problem)
 		}
-		if p.MaxInFlight < 0 || p.MaxInFlight > maxMaxInFlight || p.MaxTokens < 0 || min(p.InputUSDPerMillion, p.OutputUSDPerMillion) < 0 {
-			return nil, fmt.Errorf("limits file: profile %q: max_in_flight must be 1 to %d, max_tokens_per_batch and prices not negative", name, maxMaxInFlight)
-		}
 		out[name] = p
 	}
 	return out, nil
@@ -133,6 +130,8 @@ func (p Profile) problem() string {
 		return "a quota is negative; leave it out where there is none"
 	case min(p.MaxInlineBytes, int64(p.MaxCustomID), p.MaxTokens, int64(p.MaxInFlight)) < 0:
 		return "a limit is negative; leave it out where there is none"
+	case p.MaxInFlight > maxMaxInFlight:
+		return fmt.Sprintf("max_in_flight is above %d", maxMaxInFlight)
 	case min(p.InputUSDPerMillion, p.OutputUSDPerMillion) < 0 || max(p.InputUSDPerMillion, p.OutputUSDPerMillion) > maxPrice:
 		return fmt.Sprintf("a price is not between 0 and %d US dollars per million tokens", maxPrice)
 	}

@@ -50,7 +50,7 @@ func (b *bulk) listen(ctx workflow.Context) error {
 	return err
 }
 
-// inbox is what may be signalled to a bulk run.
+// inbox is the signals of a bulk run.
 func (b *bulk) inbox() inbox {
 	return inbox{
 		on(batch.SignalFinished, func(_ workflow.Context, f batch.Finished) { b.hear(f) }),

@@ -44,7 +44,7 @@ func (r *run) listen(ctx workflow.Context) error {
 	return err
 }
 
-// inbox is what may be signalled to a run.
+// inbox is the signals of a run.
 func (r *run) inbox() inbox {
 	return inbox{
 		on(batch.SignalWebhook, func(_ workflow.Context, d batch.Delivery) { r.hear(d) }),
