@@ -71,7 +71,8 @@ func TestNoNameOfTheGatewaysIsAPath(t *testing.T) {
 	for _, name := range hostileNames {
 		quoted, err := json.Marshal(name)
 		require.NoError(t, err)
-		row := `{"custom_id":` + string(quoted) + `,"response":{"status_code":200,"body":{}},"id":` + string(quoted) + `,"output_file_id":` + string(quoted) + "}\n"
+		row := `{"custom_id":` + string(quoted) + `,"response":{"status_code":200,"body":{}},"id":` + string(quoted) +
+			`,"output_file_id":` + string(quoted) + "}\n"
 		base := t.TempDir()
 		w := hostileWorld(t, base, row)
 		w.put("in.jsonl", strings.Replace(rows(1), `"row-0"`, string(quoted), 1))

@@ -62,7 +62,7 @@ func treatments() map[FailureKind]Treatment {
 		KindBatchRejected:      {false, FaultUser, "mend what the message names and start a new run"},
 		KindSubmissionUnknown:  {false, FaultOperator, "look for the session id at the provider before starting again"},
 		KindBudgetExhausted:    {false, FaultUser, "the answered rows are collected; send the others with a larger budget_usd"},
-		KindResultsUnavailable: {false, FaultOperator, "collect again later: starter results ID --refetch; a bulk run: mend what the message names and reset it"},
+		KindResultsUnavailable: {false, FaultOperator, "collect again later: starter results ID --refetch; a bulk run: mend what is named and reset it"},
 
 		KindInputInvalid:        {false, FaultUser, "mend the named lines"},
 		KindInputUnavailable:    {false, FaultUser, "check the path, the store and BATCHKEEPER_INPUTS"},

@@ -93,7 +93,8 @@ func FuzzSweepJob(f *testing.F) {
 func FuzzLimits(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `null`, `[]`, `{"a":null}`, `{"a":{"dialect":"phaseo"}}`, `{"a":{"dialect":"openai","max_rows":0}}`, `{"a":{"dialect":"openai","max_rows":1e9}}`,
-		`{"a":{"dialect":"phaseo","max_inline_bytes":-1}}`, `{"a":{"dialect":"phaseo","max_custom_id":-1}}`, `{"a":{"dialect":"phaseo","max_tokens_per_batch":-1}}`,
+		`{"a":{"dialect":"phaseo","max_inline_bytes":-1}}`, `{"a":{"dialect":"phaseo","max_custom_id":-1}}`,
+		`{"a":{"dialect":"phaseo","max_tokens_per_batch":-1}}`,
 		`{"a":{"dialect":"openai","input_usd_per_million_tokens":-1}}`, `{"a":{"dialect":"openai","output_usd_per_million_tokens":1e300}}`,
 		`{"a":{"dialect":"openai","max_in_flight":-5,"max_live_batches":9223372036854775807}}`, `{"a":{"dialect":"openai","windows":[],"max_rowz":1}}`,
 		`{"":{"dialect":"phaseo","name":"b"}}`, `{"a":{"dialect":"phaseo"},"a":{"dialect":"openai"}}`,

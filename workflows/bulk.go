@@ -191,11 +191,12 @@ func (b *bulk) endRound(ctx workflow.Context) error {
 	if c := b.at.Cancelled; c != nil {
 		c.NotSent = b.at.Units - b.at.Ended
 	}
-	if !again || b.stopped() && !(b.looksBack() && b.at.Ended == b.at.Units) {
-		b.endRounds(again)
-		return nil
+	sentAgain := b.looksBack() && b.at.Ended == b.at.Units // the round after it may have been sent before the reset
+	if again && (!b.stopped() || sentAgain) {
+		return b.planRound(ctx)
 	}
-	return b.planRound(ctx)
+	b.endRounds(again)
+	return nil
 }
 
 // endRounds notes that no round follows: what was worth another try gets none.

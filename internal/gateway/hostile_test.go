@@ -34,8 +34,9 @@ func pointsElsewhere(h http.Header, elsewhere string) {
 func everyKind(elsewhere string) map[string]string {
 	f := foreign(elsewhere)
 	return map[string]string{
-		"a batch": `{"id":"batch_1","status":"in_progress",` + f + `}`, "a list": `{"object":"list","data":[{"id":"batch_1",` + f + `}],"has_more":true,` + f + `}`,
-		"a file": `{"id":"file-1","bytes":2,` + f + `}`, "a flat error": `{"error":"not_found","reason":"r","status_code":404,` + f + `}`,
+		"a batch": `{"id":"batch_1","status":"in_progress",` + f + `}`,
+		"a list":  `{"object":"list","data":[{"id":"batch_1",` + f + `}],"has_more":true,` + f + `}`,
+		"a file":  `{"id":"file-1","bytes":2,` + f + `}`, "a flat error": `{"error":"not_found","reason":"r","status_code":404,` + f + `}`,
 		"a nested error": `{"error":{"type":"upstream_error","batch_id":"batch_1",` + f + `},` + f + `}`,
 		"a redirect":     `<html><meta http-equiv="refresh" content="0; url=` + elsewhere + `/m"></html>`,
 	}

@@ -17,7 +17,8 @@ import (
 // the id is one segment of the path, whatever it holds.
 func FuzzPathGuard(f *testing.F) {
 	for _, id := range []string{
-		"batch_1", "", ".", "..", "../../x", "a/b", `a\b`, "a?b", "a#b", "%2e%2e", "%2F", "a\x00b", "a\u0085b", "http://evil.example", "@evil.example", ":1", "é b",
+		"batch_1", "", ".", "..", "../../x", "a/b", `a\b`, "a?b", "a#b", "%2e%2e", "%2F", "a\x00b", "a\u0085b", "http://evil.example", "@evil.example", ":1",
+		"é b",
 		"CON", "\xff", strings.Repeat("a", 257), ";x=1", "...",
 	} {
 		f.Add("https://api.example.com/v1", id)

@@ -39,12 +39,13 @@ func phaseoOracle(h http.Header, body []byte, now time.Time) bool {
 		return false
 	}
 	text := strings.TrimSpace(timestamp)
-	at, ok := new(big.Int), true
+	var at *big.Int
+	var ok bool
 	switch {
 	case text == "":
 		return false
 	case strings.Trim(text, "0123456789") == "":
-		at, ok = at.SetString(text, 10)
+		at, ok = new(big.Int).SetString(text, 10)
 		if len(text) >= 13 {
 			at.Div(at, big.NewInt(1000))
 		}

@@ -3,7 +3,6 @@ package jsonl_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 
@@ -129,7 +128,7 @@ func FuzzTail(f *testing.F) {
 		case len(bytes.Trim(last, " \t\r")) == 0:
 			require.NoError(t, err)
 		case err != nil:
-			require.True(t, errors.Is(err, jsonl.ErrCutTail), "%v", err)
+			require.ErrorIs(t, err, jsonl.ErrCutTail)
 			require.NoError(t, jsonl.CheckTail(bytes.NewReader(append(content, '\n')), int64(len(content))+1))
 		default:
 			require.NoError(t, json.Unmarshal(last, &object), "a cut line was taken for whole")
