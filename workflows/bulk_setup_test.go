@@ -258,7 +258,7 @@ func (f *floor) playBatch(ctx workflow.Context, raw json.RawMessage) (batch.Resu
 		done = batch.Finished{WorkflowID: id, Outcome: batch.OutcomeCancelled}
 	}
 	f.note(func() { f.ended = append(f.ended, id) })
-	if !f.lost[id] {
+	if !f.lost[id] && !f.env.IsWorkflowCompleted() { // the environment is not made for signals to a run that is over
 		f.env.SignalWorkflow(batch.SignalFinished, done) //workflowcheck:ignore
 	}
 	if cancelled {

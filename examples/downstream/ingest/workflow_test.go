@@ -5,12 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"batchkeeper/batch"
 	"batchkeeper/pages"
@@ -22,6 +24,7 @@ func runPage(t *testing.T, failures ...error) (result Result, attempts int, err 
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // a busy machine is no deadlock
 	env.RegisterActivityWithOptions(func(_ context.Context, p batch.Page) (Result, error) {
 		attempts++
 		if attempts <= len(failures) {
