@@ -217,7 +217,7 @@ func (b *bulk) planRound(ctx workflow.Context) error {
 		b.endRounds(true)
 		return nil
 	}
-	if wait := batch.BetweenRounds(b.at.Round, k.RoundCounts.Sum(), k.AgainCauses); wait > 0 {
+	if wait := batch.BetweenRounds(b.at.Round, k.RoundCounts.Sum(), k.AgainCauses); wait > 0 && !b.stopped() {
 		k.BeginAt = workflow.Now(ctx).Add(wait)
 		b.state.Problem = fmt.Sprintf("round %d: %s. Round %d begins at %s", b.at.Round, k.AgainCauses[0].Cause, b.at.Round+1,
 			k.BeginAt.UTC().Format(time.RFC3339))

@@ -12,7 +12,7 @@ import (
 
 // fill takes units into the window while there is room in it.
 func (b *bulk) fill(ctx workflow.Context) {
-	if workflow.Now(ctx).Before(b.book.BeginAt) {
+	if workflow.Now(ctx).Before(b.book.BeginAt) && !b.looksBack() { // what was sent before a reset is looked for at once
 		return
 	}
 	if !b.book.BeginAt.IsZero() {

@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
@@ -296,4 +297,40 @@ func TestBulkBudgetWithoutACost(t *testing.T) {
 	e := f.runBulk(`{"input":"in.jsonl","budget_usd":1}`)
 	require.Equal(t, batch.OutcomeCompleted, e.Outcome)
 	require.Len(t, f.begun, 4)
+}
+
+// A run that was reset and is cancelled between two rounds looks at once for what
+// the later round has sent before the reset.
+func TestBulkLooksBackAtOnce(t *testing.T) {
+	f := newFloor(t, 3)
+	f.planned = 1
+	f.settle = func(in activities.SettleUnitInput) (activities.SettleUnitOutput, error) {
+		return activities.SettleUnitOutput{
+			Outcome: batch.OutcomeCompletedWithFailures, Counts: batch.BulkCounts{Open: in.Unit.Rows},
+			AgainCauses: []batch.Cause{{Cause: "http_503", Rows: in.Unit.Rows}},
+		}, nil
+	}
+	f.at(batchTakes+time.Minute, func() {
+		f.env.SetContinueAsNewSuggested(true)
+		f.env.SignalWorkflow("nothing", nil)
+	})
+	f.runBulk(bulkJob)
+	next, raw := f.renewed()
+	job, err := batch.ParseJob([]byte(raw))
+	require.NoError(t, err)
+	require.True(t, job.Carried.Bulk.BeginAt.After(next.env.Now()), "the second round waits")
+	job.Carried.Bulk.Reset = true
+	reset, err := json.Marshal(job)
+	require.NoError(t, err)
+
+	looked := time.Duration(-1)
+	began := next.env.Now()
+	next.prepare = func(in activities.PrepareInput) (activities.PrepareOutput, error) {
+		require.True(t, in.LookOnly, "nothing is sent")
+		looked = next.env.Now().Sub(began)
+		return activities.PrepareOutput{}, nil
+	}
+	next.at(time.Second, func() { next.update(batch.UpdateCancel, bulkCancel) })
+	require.Equal(t, batch.OutcomeCancelled, next.runBulk(string(reset)).Outcome)
+	require.Equal(t, time.Second, looked.Round(time.Second))
 }
